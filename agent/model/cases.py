@@ -1,0 +1,124 @@
+"""What people answer: findings, violations, cases, and what is to be done about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NewType
+
+from agent.model.permission import NOT_JUDGED, Verdict
+from agent.model.sides import Drift, Key
+from agent.model.trail import Change
+
+FindingId = NewType("FindingId", str)
+CaseKey = NewType("CaseKey", str)
+
+Severity = Literal["low", "medium", "high", "critical"]
+Status = Literal["clean", "violations", "incomplete", "held"]
+CaseState = Literal["open", "closed", "held"]
+
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
+"""Mildest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A change that may explain a finding's drift."""
+
+    change: Change
+    score: float
+    """0 to 1; see `attribute.THRESHOLD`."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedChange:
+    """A change on the finding's resource, with its own verdict."""
+
+    change: Change
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One resource's story: drift, change, or both."""
+
+    id: FindingId
+    key: Key
+    address: str = ""
+    stack: str = ""
+    owner: str = ""
+    drifts: tuple[Drift, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    """Best first; empty or below the threshold means the actor is unknown."""
+    changes: tuple[JudgedChange, ...] = ()
+    verdict: Verdict = NOT_JUDGED
+    unexplained: str = ""
+    """Why no change explains the drift; empty where one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule broken by a finding."""
+
+    rule: str
+    severity: Severity
+    controls: tuple[str, ...]
+    finding: FindingId
+    why: str = ""
+    indeterminate: bool = False
+    """The rule could not be evaluated, or the finding's verdict could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a person answers: one actor session, or one resource."""
+
+    key: CaseKey
+    title: str
+    findings: tuple[FindingId, ...]
+    severity: Severity
+    rules: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    state: CaseState = "open"
+    ticket: str = ""
+    """Reference in the ticket system, once filed."""
+    opened_at: datetime | None = None
+    events: tuple[str, ...] = ()
+    """Ids of the CloudTrail events it answers for: a change belongs to one case for ever."""
+    body: str = ""
+    """What the ticket says, in plain text lines; adapters escape it for their system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """File this case."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Tell an open case's ticket what is new."""
+
+    case: Case
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Its findings are gone: close the case."""
+
+    case: Case
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Too much changed at once to be believed: these cases wait until two people accept them."""
+
+    cases: tuple[Case, ...]
+    why: str
+
+
+Action = Open | Update | Close | Held

@@ -1,0 +1,164 @@
+"""What a resource type is: how to list, identify, read and compare it, and which CloudTrail events change it.
+
+One file per type, named as Terraform names it, holding one `SPEC`. A new file *is* the registration: `load()` finds
+it. A spec is data; the reader (`agent/live/aws.py`), the comparer and the trail interpret it. Where a value must be
+reshaped, a small pure function stands in the spec's own file.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agent.model import Act
+
+Item = Mapping[str, Any]
+"""One entry of a list call's answer, with each detail call's answer under its `into` name."""
+Attributes = Mapping[str, Any]
+"""Terraform attribute name → value."""
+Path = str | Callable[[Mapping[str, Any]], Any]
+"""A JMESPath expression, or a pure function for what JMESPath cannot say."""
+
+Kind = Literal["text", "number", "bool", "set", "list", "map", "policy", "json", "tags"]
+"""How two values are compared: `set` ignores order; `policy` is an IAM policy document; `json` is free-form JSON as a
+string or a value; `tags` ignores `aws:` keys. null, "", [] and {} are equal to each other in all of them."""
+Topic = Literal["exposure", "identity", "encryption", "logging", "network", "data", "compute", "metadata"]
+"""What a difference is about; rules ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One boto3 operation.
+
+    Pagination is the reader's business. Two specs of one service that name the same call share its answer.
+    """
+
+    operation: str
+    """boto3's snake_case name."""
+    items: str = "@"
+    """JMESPath into the answer: the entries (listing) or the part to keep (detail)."""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    """Constant arguments."""
+    bind: Mapping[str, str] = field(default_factory=dict)
+    """Argument → JMESPath on the listed item; detail calls only."""
+    into: str = ""
+    """Field of the item that receives the answer; detail calls only."""
+    gone: tuple[str, ...] = ()
+    """Error codes that say the resource has vanished since it was listed: the item is dropped."""
+    absent: tuple[str, ...] = ()
+    """Error codes that say the aspect is not configured: `into` becomes None."""
+    service: str = ""
+    """boto3 service name where it differs from the spec's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute we compare: Terraform's name, where it stands in the item, how it compares."""
+
+    name: str
+    path: Path
+    kind: Kind = "text"
+    topic: Topic = "metadata"
+    default: Any = None
+    """The value that means the same as not set (Terraform's and AWS's default)."""
+    secret: bool = False
+    """Hashed by both readers; maps are hashed value by value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A type that is a part of another: a rule of a group, an attachment of a role, a setting of a bucket."""
+
+    type: str
+    attribute: str
+    """The parent's attribute (or block) the part shows up in."""
+    identity: tuple[str, ...]
+    """This type's Terraform attributes whose values, joined with `|`, are the parent's identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """Parts that the parent's own attribute may declare: `ingress` blocks, `inline_policy`, `managed_policy_arns`."""
+
+    attribute: str
+    type: str
+    """Type of the parts."""
+    parts: Callable[[Attributes], Iterable[Attributes]]
+    """The parent's recorded attributes → each part's Terraform attributes (in the part type's names)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A CloudTrail event that changes this type."""
+
+    name: str
+    """eventName as the record has it, version suffix (`20150331v2`, `2020_05_31`) stripped."""
+    ids: Path
+    """Over the whole record → the identifier, or a list of them (several resources)."""
+    act: Act = "update"
+    sets: Mapping[str, Path] = field(default_factory=dict)
+    """Attribute → where in the record the value asked for stands (`""`: the call may set it, the record does not show
+    the value). An expression that gives null means this call did not set the attribute."""
+    source: str = ""
+    """eventSource where it differs from the spec's."""
+    when: str = ""
+    """JMESPath over the record that must be true for the event to count; empty: always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One resource type, as data."""
+
+    service: str
+    """boto3 service name."""
+    listing: Call
+    identity: tuple[str, ...]
+    """Terraform attributes whose values, joined with `|`, are the natural identity on either side."""
+    attributes: tuple[Attribute, ...]
+    details: tuple[Call, ...] = ()
+    identifiers: tuple[str, ...] = ("id", "arn", "name")
+    """Terraform attributes whose values an API call may name the resource by."""
+    names: Mapping[str, Path] = field(default_factory=dict)
+    """Identity and identifier attributes that are not compared: Terraform name → path in the item."""
+    is_global: bool = False
+    event_source: str = ""
+    """`sqs.amazonaws.com`; empty: `<service>.amazonaws.com`."""
+    events: tuple[Event, ...] = ()
+    parent: Parent | None = None
+    inline: tuple[Inline, ...] = ()
+    expand: Callable[[Item], Iterable[Item]] | None = None
+    """Live: one listed item → several (a group → its rules). Applied before details."""
+    split: Callable[[Attributes], Iterable[Attributes]] | None = None
+    """Declared: one recorded instance → several facts (a rule resource with three CIDR blocks → three rules)."""
+    same_as: str = ""
+    """Another type that is the same cloud fact: keys carry that type, and only that type is listed and compared."""
+    provided: Callable[[Item], str] | None = None
+    """Reason why AWS or another service owns this item (default VPC, service-linked role), else "": never unmanaged."""
+    default: Callable[[Attributes], bool] | None = None
+    """Whether a part equals what AWS sets by itself: then it is not unmanaged."""
+
+
+@functools.cache
+def load() -> Mapping[str, Spec]:
+    """All specs by Terraform type name, found by folder."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        found[module.name] = importlib.import_module(f"{__name__}.{module.name}").SPEC
+    return found
+
+
+def identity(names: tuple[str, ...], attributes: Attributes) -> str:
+    """The natural identity of one resource, from Terraform-named attributes of either side."""
+    return "|".join(_text(attributes.get(name)) for name in names)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
