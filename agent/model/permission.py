@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -115,3 +116,35 @@ class Verdict:
 
 NOT_JUDGED = Verdict("indeterminate")
 """What a finding holds before the authorise stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A trusted deployer: its role, and what besides the role proves that it is the pipeline and not a person in it."""
+
+    name: str
+    role: str
+    """Wildcard over the role's ARN."""
+    subject: str = ""
+    """Wildcard over the OIDC subject."""
+    source_identity: str = ""
+    source_ips: tuple[str, ...] = ()
+    """CIDR blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Everything a verdict rests on besides the change: tickets, trusted pipelines, the identity map, the policy."""
+
+    tickets: Tickets = field(default_factory=Tickets)
+    pipelines: tuple[Pipeline, ...] = ()
+    people: Mapping[str, str] = field(default_factory=dict)
+    """AWS principal name (or wildcard over its ARN) → user in the ticket system."""
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Path → required tests; empty: `authorise.PATHS`."""
+    approved_states: frozenset[str] = frozenset({"approved", "scheduled", "implement", "implementing", "in progress"})
+    tolerance: int = 0
+    """Seconds: how far outside a ticket's window a call may fall."""
+    approvals: int = 1
+    grace: int = 15 * 60
+    """Seconds: how long evidence may still arrive (CloudTrail delivers within about 5 minutes, LookupEvents within 15)."""

@@ -74,10 +74,14 @@ class Parent:
     """A type that is a part of another: a rule of a group, an attachment of a role, a setting of a bucket."""
 
     type: str
-    attribute: str
-    """The parent's attribute (or block) the part shows up in."""
+    attribute: str | Callable[[Attributes], str]
+    """The parent's attribute (or block) the part shows up in; a function of the part's where that differs by part."""
     identity: tuple[str, ...]
     """This type's Terraform attributes whose values, joined with `|`, are the parent's identity."""
+
+    def place(self, part: Attributes) -> str:
+        """The parent's attribute that a part with these attributes shows up in."""
+        return self.attribute if isinstance(self.attribute, str) else self.attribute(part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+# driftwarden: two commands for a newcomer, `make demo` and `make test`; the rest is for its developers.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint format types check install bench wheel clean
+
+demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
+	$(BIN)/driftwarden demo --out demo-out
+
+test: $(VENV)/.installed ## the whole test suite
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+check: lint types test
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("driftwarden needs Python 3.11 or later, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+bench: $(VENV)/.installed ## ratios against `terraform plan -refresh-only`; needs terraform and the AWS provider
+	$(BIN)/python benchmarks/scan.py
+
+wheel: $(VENV)/.installed
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+lock: ## after a change of dependencies; needs uv
+	uv pip compile pyproject.toml --extra demo --extra postgres --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,238 @@
+"""The compare stage: two snapshots in, the differences out.
+
+Hides what is *not* a difference: values that mean the same, what nobody could read, what AWS provides by itself, and
+parts of a resource that something else already declares.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.equal import canonical, parsed, unknowns
+from agent.model import Basis, Drift, Gap, Key, Limit, Resource, Scope, Snapshot
+from agent.resources import Attribute, Spec
+
+Accepted = Mapping[Key, Mapping[str, Any]]
+"""Live attributes as last accepted: by an authorised change, or on a scan that found nothing to object to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the compare stage found, and how much it compared."""
+
+    drifts: tuple[Drift, ...]
+    resources: int
+    """Declared resources that were compared with a live one, or found missing."""
+    attributes: int
+    limits: tuple[Limit, ...]
+
+
+def compare(declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec]) -> Comparison:
+    """Every difference between the two sides, sorted by key and attribute.
+
+    For an attribute the code does not set, the reference is the last accepted reading; where there is none yet, the
+    recorded state (an attribute of the first kind is `configured`, of the second `unset`).
+    """
+    work = _Comparing(declared, live, accepted, specs)
+    drifts = [*work.of_declared(), *work.of_undeclared()]
+    drifts.sort(key=lambda drift: (str(drift.key), drift.attribute, drift.kind, str(drift.part or "")))
+    return Comparison(tuple(drifts), work.resources, work.attributes, work.limits())
+
+
+class Hidden:
+    """Answers whether a key lies inside one of many gaps, without trying every gap for every key."""
+
+    def __init__(self, gaps: Iterable[Gap]) -> None:
+        self._exact: set[tuple[str, ...]] = set()
+        self._wide: list[Scope] = []
+        for gap in gaps:
+            scope = gap.scope
+            parts = (scope.account, scope.region, scope.type, scope.id)
+            if any(c in part for part in parts for c in "*?["):
+                self._wide.append(scope)
+            else:
+                self._exact.add(parts)
+
+    def __contains__(self, key: Key) -> bool:
+        if (key.account, key.region, key.type, key.id) in self._exact:
+            return True
+        return any(scope.covers(key) for scope in self._wide)
+
+
+class _Comparing:
+    """One comparison's indexes and counts."""
+
+    def __init__(self, declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec]) -> None:
+        self.declared = declared.resources
+        self.specs = specs
+        self.accepted = accepted
+        self.live = {resource.key: resource for resource in live.resources}
+        self.by_key: dict[Key, list[Resource]] = defaultdict(list)
+        self.by_address: dict[tuple[str, str, str], list[Resource]] = defaultdict(list)
+        for resource in declared.resources:
+            self.by_key[resource.key].append(resource)
+            self.by_address[_facts_of(resource)].append(resource)
+        self.unread = Hidden(live.gaps)
+        self.undeclarable = Hidden(declared.gaps)
+        self.resources = 0
+        self.attributes = 0
+        self.skipped: Counter[tuple[str, str]] = Counter()
+
+    def limits(self) -> tuple[Limit, ...]:
+        return tuple(Limit(Scope(type=type_), why, n) for (type_, why), n in sorted(self.skipped.items()))
+
+    def of_declared(self) -> Iterable[Drift]:
+        """Declared resources that are missing or differ."""
+        for resource in self.declared:
+            if resource.key in self.unread:
+                continue
+            self.resources += 1
+            found = self.live.get(resource.key)
+            if found is None:
+                yield from self._missing(resource)
+            else:
+                yield from self._attributes(resource, found)
+
+    def _missing(self, resource: Resource) -> Iterable[Drift]:
+        """A part that is gone changes what declares it, unless everything declared at that address is gone."""
+        siblings = self.by_address[_facts_of(resource)]
+        if resource.parent is not None and self._inline(resource, resource.parent):
+            yield _drift(
+                resource,
+                "changed",
+                key=resource.parent,
+                attribute=resource.attribute,
+                declared=dict(resource.attributes),
+                part=resource.key,
+            )
+        elif any(sibling.key in self.live for sibling in siblings):
+            yield _drift(
+                resource,
+                "changed",
+                attribute=self.specs[resource.key.type].identity[-1],
+                declared=dict(resource.attributes),
+                part=resource.key,
+            )
+        elif resource is siblings[0]:  # one address, told once
+            yield _drift(resource, "missing", declared=dict(resource.attributes))
+
+    def _inline(self, part: Resource, parent: Key) -> bool:
+        """Whether the part is written inside its parent's block: both then share one address."""
+        return any(candidate.address == part.address for candidate in self.by_key.get(parent, ()))
+
+    def _attributes(self, resource: Resource, found: Resource) -> Iterable[Drift]:
+        spec = self.specs[resource.key.type]
+        for attribute in spec.attributes:
+            if attribute.name not in resource.attributes or _ignored(attribute.name, resource.ignore_changes):
+                continue
+            basis = _basis(resource, attribute.name)
+            want = self._reference(resource, attribute, basis)
+            have = found.attributes.get(attribute.name)
+            missing = (*unknowns(want), *unknowns(have))
+            if missing:
+                self.skipped[(resource.key.type, f"{attribute.name}: {missing[0].why}")] += 1
+                continue
+            self.attributes += 1
+            if _same(want, have, attribute) or self._ignored_entries(resource, attribute, want, have):
+                continue
+            yield _drift(
+                resource,
+                "changed",
+                attribute=attribute.name,
+                declared=want,
+                live=have,
+                basis=basis,
+                detail=describe(want, have) if attribute.kind in ("policy", "json") else (),
+            )
+
+    def _reference(self, resource: Resource, attribute: Attribute, basis: Basis) -> Any:
+        recorded = resource.attributes[attribute.name]
+        if basis == "configured":
+            return recorded
+        return self.accepted.get(resource.key, {}).get(attribute.name, recorded)
+
+    def _ignored_entries(self, resource: Resource, attribute: Attribute, want: Any, have: Any) -> bool:
+        """`ignore_changes = [tags["x"]]`: equal once the named entries are left out of both."""
+        prefixes = {attribute.name, "tags" if attribute.name == "tags_all" else attribute.name}
+        entries = {
+            path[len(prefix) :].strip('[]."')
+            for path in resource.ignore_changes
+            for prefix in prefixes
+            if path.startswith((f"{prefix}[", f"{prefix}."))
+        }
+        if not entries or not isinstance(want, Mapping | None) or not isinstance(have, Mapping | None):
+            return False
+        left, right = ({k: v for k, v in (side or {}).items() if k not in entries} for side in (want, have))
+        return _same(left, right, attribute)
+
+    def of_undeclared(self) -> Iterable[Drift]:
+        """Live resources nothing declares: on their declared parent, on themselves, or nowhere if a parent tells it."""
+        for resource in self.live.values():
+            key = resource.key
+            if key in self.by_key or key in self.undeclarable or key in self.unread:
+                continue
+            if resource.note:
+                self.skipped[(key.type, f"not declared, {resource.note}")] += 1
+                continue
+            parent = resource.parent
+            if parent is None:
+                yield Drift(key, "unmanaged", live=dict(resource.attributes), basis="unset")
+            elif parent in self.by_key:
+                yield from self._added(self.by_key[parent][0], resource)
+            elif parent not in self.live and parent not in self.unread and parent not in self.undeclarable:
+                yield Drift(key, "unmanaged", live=dict(resource.attributes), basis="unset")
+
+    def _added(self, parent: Resource, part: Resource) -> Iterable[Drift]:
+        if _ignored(part.attribute, parent.ignore_changes) or self.accepted.get(part.key) == part.attributes:
+            return
+        basis = _basis(parent, part.attribute)
+        yield _drift(
+            parent,
+            "changed",
+            attribute=part.attribute,
+            live=dict(part.attributes),
+            basis=basis,
+            part=part.key,
+        )
+
+
+def describe(want: Any, have: Any) -> tuple[str, ...]:
+    """What differs inside two free-form JSON values, one plain line each."""
+    from deepdiff import DeepDiff  # only on unequal documents: it is hundreds of times slower than a plain walk
+
+    diff = DeepDiff(parsed(want) or {}, parsed(have) or {}, ignore_order=True, verbose_level=2)
+    return tuple(line for line in diff.pretty().splitlines() if line.strip())
+
+
+def _same(want: Any, have: Any, attribute: Attribute) -> bool:
+    default = canonical(attribute.default, attribute.kind)
+    left, right = canonical(want, attribute.kind), canonical(have, attribute.kind)
+    return bool((default if left is None else left) == (default if right is None else right))
+
+
+def _basis(resource: Resource, attribute: str) -> Basis:
+    return "configured" if resource.configured is None or attribute in resource.configured else "unset"
+
+
+def _ignored(attribute: str, paths: tuple[str, ...]) -> bool:
+    names = {attribute, "tags"} if attribute == "tags_all" else {attribute}
+    return "all" in paths or not names.isdisjoint(paths)
+
+
+def _facts_of(resource: Resource) -> tuple[str, str, str]:
+    return (resource.stack, resource.address, resource.key.type)
+
+
+def _drift(resource: Resource, kind: Any, *, key: Key | None = None, **fields: Any) -> Drift:
+    return Drift(
+        key or resource.key,
+        kind,
+        address=resource.address,
+        stack=resource.stack,
+        source=resource.source,
+        owner=resource.owner,
+        **fields,
+    )

@@ -1,0 +1,77 @@
+"""Amazon SQS queue."""
+
+from agent import tags
+from agent.resources import Attribute, Call, Event, Spec
+
+GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+
+ATTRIBUTES = (
+    Attribute("visibility_timeout_seconds", "Attributes.VisibilityTimeout", "number", default=30),
+    Attribute("delay_seconds", "Attributes.DelaySeconds", "number", default=0),
+    Attribute("message_retention_seconds", "Attributes.MessageRetentionPeriod", "number", "data", default=345600),
+    Attribute("max_message_size", "Attributes.MaximumMessageSize", "number", default=262144),
+    Attribute("receive_wait_time_seconds", "Attributes.ReceiveMessageWaitTimeSeconds", "number", default=0),
+    Attribute("fifo_queue", "Attributes.FifoQueue", "bool", default=False),
+    Attribute("content_based_deduplication", "Attributes.ContentBasedDeduplication", "bool", default=False),
+    Attribute("deduplication_scope", "Attributes.DeduplicationScope"),
+    Attribute("fifo_throughput_limit", "Attributes.FifoThroughputLimit"),
+    Attribute("kms_master_key_id", "Attributes.KmsMasterKeyId", topic="encryption"),
+    Attribute(
+        "kms_data_key_reuse_period_seconds",
+        "Attributes.KmsDataKeyReusePeriodSeconds",
+        "number",
+        "encryption",
+        default=300,
+    ),
+    Attribute("sqs_managed_sse_enabled", "Attributes.SqsManagedSseEnabled", "bool", "encryption", default=False),
+    Attribute("policy", "Attributes.Policy", "policy", "exposure"),
+    Attribute("redrive_policy", "Attributes.RedrivePolicy", "json", "data"),
+    Attribute("redrive_allow_policy", "Attributes.RedriveAllowPolicy", "json", "data"),
+)
+
+SPEC = Spec(
+    service="sqs",
+    listing=Call("list_queues", items="QueueUrls[].{QueueUrl: @}", args={"MaxResults": 1000}),
+    details=(
+        Call(
+            "get_queue_attributes",
+            items="Attributes",
+            bind={"QueueUrl": "QueueUrl"},
+            args={"AttributeNames": ["All"]},
+            into="Attributes",
+            gone=GONE,
+        ),
+        Call("list_queue_tags", items="Tags", bind={"QueueUrl": "QueueUrl"}, into="Tags", gone=GONE),
+    ),
+    # The name and not the ARN: the listing gives it, so a queue whose details are refused still has its name.
+    identity=("name",),
+    identifiers=("id", "url", "arn", "name"),
+    names={
+        "arn": "Attributes.QueueArn",
+        "url": "QueueUrl",
+        "id": "QueueUrl",
+        "name": lambda item: item["QueueUrl"].rsplit("/", 1)[-1],
+    },
+    attributes=(*ATTRIBUTES, Attribute("tags_all", "Tags", "tags")),
+    events=(
+        Event(
+            "CreateQueue",
+            "responseElements.queueUrl",
+            "create",
+            sets={"tags_all": tags.at("requestParameters.tags")},
+        ),
+        Event("DeleteQueue", "requestParameters.queueUrl", "delete"),
+        Event(
+            "SetQueueAttributes",
+            "requestParameters.queueUrl",
+            sets={
+                attribute.name: str(attribute.path).replace("Attributes", "requestParameters.attributes")
+                for attribute in ATTRIBUTES
+            },
+        ),
+        Event("AddPermission", "requestParameters.queueUrl", sets={"policy": ""}),
+        Event("RemovePermission", "requestParameters.queueUrl", sets={"policy": ""}),
+        Event("TagQueue", "requestParameters.queueUrl", sets={"tags_all": tags.at("requestParameters.tags")}),
+        Event("UntagQueue", "requestParameters.queueUrl", sets={"tags_all": ""}),
+    ),
+)

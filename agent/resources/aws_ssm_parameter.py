@@ -1,0 +1,95 @@
+"""Systems Manager parameter. The value of a SecureString is never read, not even encrypted."""
+
+from collections.abc import Iterable, Mapping
+
+from agent import tags
+from agent.model import Unknown
+from agent.resources import Attribute, Attributes, Call, Event, Item, Path, Spec
+
+_READABLE = "Type != 'SecureString' && Name || `null`"
+"""Nothing for a SecureString: the call is not made for it."""
+
+
+_NEVER_READ = Unknown("a SecureString is never read")
+
+
+def _value(item: Item) -> str | Unknown:
+    return _NEVER_READ if item["Type"] == "SecureString" else item["Parameter"]["Value"]
+
+
+def _with_value(recorded: Attributes) -> Iterable[Attributes]:
+    """A plain value may be recorded as `insecure_value`; one that was written only is not recorded at all."""
+    value = recorded.get("value") or recorded.get("insecure_value") or Unknown("the value is not recorded in state")
+    yield {**recorded, "value": _NEVER_READ if recorded["type"] == "SecureString" else value}
+
+
+_ASKED: Mapping[str, Path] = {
+    # Masked, whatever the type.
+    "value": "",
+    "type": "requestParameters.type",
+    "description": "requestParameters.description",
+    "tier": "requestParameters.tier",
+    "key_id": "requestParameters.keyId",
+    "data_type": "requestParameters.dataType",
+}
+
+SPEC = Spec(
+    service="ssm",
+    listing=Call("describe_parameters", items="Parameters", args={"MaxResults": 50}),
+    details=(
+        Call(
+            "get_parameter",
+            items="Parameter",
+            args={"WithDecryption": False},
+            bind={"Name": _READABLE},
+            into="Parameter",
+            gone=("ParameterNotFound",),
+        ),
+        Call(
+            "list_tags_for_resource",
+            items="TagList",
+            args={"ResourceType": "Parameter"},
+            bind={"ResourceId": "Name"},
+            into="Tags",
+            gone=("InvalidResourceId",),
+        ),
+    ),
+    split=_with_value,
+    identity=("name",),
+    identifiers=("name", "arn"),
+    names={"name": "Name", "arn": "ARN"},
+    attributes=(
+        Attribute("type", "Type", topic="data"),
+        Attribute("value", _value, topic="data", secret=True),
+        Attribute("key_id", "KeyId", topic="encryption"),
+        Attribute("tier", "Tier", default="Standard"),
+        Attribute("data_type", "DataType", default="text"),
+        Attribute("allowed_pattern", "AllowedPattern"),
+        Attribute("description", "Description"),
+        Attribute("tags_all", "Tags", "tags"),
+    ),
+    events=(
+        Event(
+            "PutParameter",
+            "requestParameters.name",
+            "create",
+            sets={**_ASKED, "tags_all": tags.at("requestParameters.tags")},
+            when="!(requestParameters.overwrite)",
+        ),
+        Event("PutParameter", "requestParameters.name", sets=_ASKED, when="requestParameters.overwrite"),
+        Event("DeleteParameter", "requestParameters.name", "delete"),
+        Event("DeleteParameters", "requestParameters.names", "delete"),
+        *(
+            Event(
+                name,
+                "requestParameters.resourceId",
+                sets={"tags_all": given},
+                when="requestParameters.resourceType == 'Parameter'",
+            )
+            for name, given in (
+                ("AddTagsToResource", tags.at("requestParameters.tags")),
+                ("RemoveTagsFromResource", ""),
+            )
+        ),
+    ),
+)
