@@ -1,0 +1,128 @@
+"""Sensitive values on their way out of a state: which they are, and their seals.
+
+Hides that Terraform marks places, not values: a secret also stands where the provider copied it (`tags_all`), and in
+the parts a spec makes out of its resource. An index in a path counts for every element, because a set read from AWS
+has another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agent.declared.state import Steps
+from agent.model import Key, Resource, Secret, Snapshot
+from agent.seal import seal
+
+
+def sealed(key: bytes, attributes: Mapping[str, Any], paths: Iterable[Steps], marked: frozenset[Any]) -> dict[str, Any]:
+    """Attributes with everything at the paths, and every scalar equal to a marked one, as `Secret`."""
+    result: Any = dict(attributes)
+    for path in paths:
+        result = _seal_at(key, result, path)
+    return {name: _seal_equal(key, value, marked) for name, value in result.items()} if marked else result
+
+
+def marked_scalars(attributes: Mapping[str, Any], paths: Iterable[Steps]) -> frozenset[Any]:
+    """The texts and numbers at the paths; booleans say too little to be told apart."""
+    return frozenset(
+        scalar
+        for path in paths
+        for found in _at(attributes, path)
+        for scalar in _scalars(found)
+        if scalar not in ("", None) and not isinstance(scalar, bool)
+    )
+
+
+def seal_alike(declared: Snapshot, live: Snapshot, key: bytes) -> Snapshot:
+    """The live side with a `Secret` wherever the declared side has one.
+
+    The live reader cannot know what a configuration calls sensitive. Without this step such a value would be a
+    difference, and would be written down as one.
+    """
+    secrets: dict[Key, list[Resource]] = {}
+    for resource in declared.resources:
+        if _holds_secret(resource.attributes):
+            secrets.setdefault(resource.key, []).append(resource)
+    found = []
+    for resource in live.resources:
+        for pattern in secrets.get(resource.key, ()):
+            attributes = {
+                name: _alike(pattern.attributes.get(name), value, key) for name, value in resource.attributes.items()
+            }
+            resource = replace(resource, attributes=attributes)  # noqa: PLW2901  two stacks may declare it
+        found.append(resource)
+    return replace(live, resources=tuple(found))
+
+
+def _alike(pattern: Any, value: Any, key: bytes) -> Any:
+    if not _holds_secret(pattern):
+        return value
+    if isinstance(pattern, Mapping) and isinstance(value, Mapping):
+        # An entry only the live side has may well be one more of the same kind: sealed too.
+        return {name: _alike(pattern.get(name, _ANY), item, key) for name, item in value.items()}
+    if isinstance(pattern, list) and isinstance(value, list):
+        first = next(item for item in pattern if _holds_secret(item))
+        return [_alike(first, item, key) for item in value]
+    return _seal(key, value)
+
+
+_ANY = Secret("")
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_secret, value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_secret, value))
+    return isinstance(value, Secret)
+
+
+def _seal(key: bytes, value: Any) -> Any:
+    """Element by element, so that a set stays comparable."""
+    return [_seal(key, item) for item in value] if isinstance(value, list) else seal(key, value)
+
+
+def _seal_at(key: bytes, value: Any, path: Steps) -> Any:
+    if not path:
+        return _seal(key, value)
+    step, rest = path[0], path[1:]
+    if isinstance(value, Mapping):
+        return {name: _seal_at(key, item, rest) if name == step else item for name, item in value.items()}
+    if isinstance(value, list) and isinstance(step, int):
+        return [_seal_at(key, item, rest) for item in value]
+    return _seal(key, value)
+
+
+def _seal_equal(key: bytes, value: Any, marked: frozenset[Any]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _seal_equal(key, item, marked) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_seal_equal(key, item, marked) for item in value]
+    is_scalar = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return seal(key, value) if is_scalar and value in marked else value
+
+
+def _at(value: Any, path: Steps) -> Iterator[Any]:
+    if not path:
+        yield value
+    elif isinstance(value, Mapping):
+        if path[0] in value:
+            yield from _at(value[path[0]], path[1:])
+    elif isinstance(value, list) and isinstance(path[0], int):
+        for item in value:
+            yield from _at(item, path[1:])
+    else:
+        yield value
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _scalars(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _scalars(item)
+    else:
+        yield value

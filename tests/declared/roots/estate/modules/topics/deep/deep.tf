@@ -1,0 +1,7 @@
+variable "name" { type = string }
+variable "token" { type = string }
+
+resource "aws_sns_topic" "deep" {
+  name = var.name
+  tags = { Token = var.token }
+}

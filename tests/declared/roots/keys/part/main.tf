@@ -1,0 +1,3 @@
+resource "terraform_data" "one" {
+  input = sensitive("canary-77d2")
+}
