@@ -1,0 +1,141 @@
+"""Cases, and what becomes of a plan: which of its actions still hold, and which must be filed.
+
+Hides that two scans may plan at the same time from the same cases. The first to end wins: a case is opened once, and
+what the second wanted of a case that meanwhile closed is left to the next scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from agent.model import Action, Case, CaseKey, CaseState, Close, Held, Open, Update
+from agent.store import outbox, schema
+from agent.store.codec import decode, encode
+from agent.store.database import Database, fetch_in
+from agent.store.ledger import Body
+
+_cases = schema.cases
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """A case with how it ended."""
+
+    case: Case
+    closed_at: datetime | None = None
+    reason: str = ""
+    """Why it was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The cases of one store."""
+
+    database: Database
+
+    def open(self) -> tuple[Case, ...]:
+        """Cases that are not closed, held ones among them, oldest first."""
+        query = select(_cases).where(_cases.c.state != "closed")
+        return tuple(record.case for record in self._records(query))
+
+    def listed(self, since: datetime | None = None) -> tuple[CaseRecord, ...]:
+        """Cases that are not closed and those closed at `since` or later (None: ever), oldest first."""
+        query = select(_cases)
+        if since is not None:
+            query = query.where(or_(_cases.c.closed_at.is_(None), _cases.c.closed_at >= since))
+        return self._records(query)
+
+    def _records(self, query: Any) -> tuple[CaseRecord, ...]:
+        with self.database.read() as connection:
+            rows = connection.execute(query.order_by(_cases.c.opened_at, _cases.c.key)).all()
+        return tuple(CaseRecord(_case(row), row.closed_at, row.reason) for row in rows)
+
+
+def apply(connection: Connection, run_id: str, at: datetime, actions: Sequence[Action]) -> list[tuple[str, Body]]:
+    """Writes the cases of a plan and queues what must be filed; gives the events of it."""
+    keys = {case.key for action in actions for case in _cases_of(action)}
+    rows = fetch_in(connection, select(_cases.c.key, _cases.c.state), _cases.c.key, keys)
+    states: dict[CaseKey, CaseState] = {row.key: row.state for row in rows}
+    events: list[tuple[str, Body]] = []
+    for number, action in enumerate(actions):
+        filed = []
+        for case in _cases_of(action):
+            before = states.get(case.key)
+            fate = _fate(action, before)
+            if fate is None:
+                continue
+            reason = action.reason if isinstance(action, Close) else ""
+            _write(connection, case, before, fate.state, at, reason)
+            states[case.key] = fate.state
+            if fate.event:
+                events.append((fate.event, {"run": run_id, "case": case.key, "findings": list(case.findings)}))
+            if fate.filed:
+                filed.append(case)
+        if filed:
+            what = replace(action, cases=tuple(filed)) if isinstance(action, Held) else action
+            outbox.enqueue(connection, f"{run_id}/{number}", what, at)
+    return events
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What an action makes of a case."""
+
+    state: CaseState
+    event: str = ""
+    """Kind of the ledger's event; empty: only the case's text is new."""
+    filed: bool = False
+
+
+def _fate(action: Action, before: CaseState | None) -> _Fate | None:
+    """From the state the case has in the store now (None: not there); None where the action no longer holds."""
+    match action, before:
+        case Open(), "open":
+            return _Fate("open")
+        case Open(), _:
+            return _Fate("open", "case.opened", filed=True)
+        case Update(), "open":
+            return _Fate("open", "case.updated", filed=True)
+        case Close(), "open":
+            return _Fate("closed", "case.closed", filed=True)
+        case Close(), "held":
+            return _Fate("closed", "case.closed")  # never filed: there is no ticket to close
+        case Held(), "held":
+            return _Fate("held")
+        case Held(), None | "closed":
+            return _Fate("held", "case.held", filed=True)
+    return None
+
+
+def _cases_of(action: Action) -> tuple[Case, ...]:
+    return action.cases if isinstance(action, Held) else (action.case,)
+
+
+def _write(
+    connection: Connection, case: Case, before: CaseState | None, state: CaseState, at: datetime, reason: str
+) -> None:
+    values: dict[str, Any] = {
+        "state": state,
+        "reason": reason,
+        "body": encode(case),
+        "closed_at": at if state == "closed" else None,
+    }
+    if before in (None, "closed"):
+        values["opened_at"] = case.opened_at or at
+    if case.ticket or before is None:
+        values["ticket"] = case.ticket
+    if before is None:
+        connection.execute(_cases.insert(), {"key": case.key, **values})
+    else:
+        connection.execute(update(_cases).where(_cases.c.key == case.key).values(values))
+
+
+def _case(row: Any) -> Case:
+    """The columns are the truth; the body is as the plan last wrote it."""
+    case = decode(Case, row.body)
+    return replace(case, state=row.state, ticket=row.ticket, opened_at=row.opened_at)

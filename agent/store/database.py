@@ -1,0 +1,213 @@
+"""One database by URL: SQLite by default, PostgreSQL where several machines share a store.
+
+Hides drivers, how each engine must be set to keep what it was given, when a writer takes its lock, and file modes.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from agent.store import schema
+
+WAIT_MS = 30_000
+"""How long a writer waits for another one."""
+WAL_SAFE = (3, 51, 3)
+"""First SQLite without the WAL-reset bug, which corrupts a database two connections write to
+(https://sqlite.org/wal.html#walresetbug)."""
+
+_AT_ONCE = 1_000
+_SCHEMA_LOCK = 0x44726674
+_WRITES = "driftwarden_writes"
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; the message says which one, why, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database. Safe to share between threads, not across a fork."""
+
+    engine: Engine
+    name: str
+    """Its URL without the password."""
+    turn: AbstractContextManager[Any]
+    """Held while this process writes: SQLite's own waiting polls and is not fair."""
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises StoreError."""
+        with self._errors(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that holds SQLite's write lock from its start: it never has to give up half-way.
+
+        All of it is kept, or on any exception nothing. Raises StoreError.
+        """
+        writer = self.engine.execution_options(**{_WRITES: True})
+        with self._errors(), self.turn, writer.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (StatementError, PoolTimeoutError) as error:
+            raise StoreError(f"store {self.name}: {_reason(error)}") from error
+
+
+def open_database(url: str) -> Database:
+    """The database at the URL (`sqlite:///path`, `postgresql://…`), its schema created if it is empty.
+
+    Raises StoreError: the URL is no store, the database cannot be reached, belongs to another program or another
+    version of this one.
+    """
+    parsed = _parsed(url)
+    on_file = parsed.get_backend_name() == "sqlite"
+    if on_file:
+        _make_file(Path(parsed.database or ""))
+    database = Database(
+        engine=_engine(parsed, on_file),
+        name=parsed.render_as_string(hide_password=True).replace("+psycopg", "", 1),
+        turn=threading.Lock() if on_file else nullcontext(),
+    )
+    try:
+        _ensure_schema(database)
+    except StoreError:
+        database.engine.dispose()
+        raise
+    return database
+
+
+def journal_mode(version: tuple[int, int, int]) -> str:
+    """Journal mode for a SQLite library version: WAL only where it is safe."""
+    return "wal" if version >= WAL_SAFE else "truncate"
+
+
+def fetch_in(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+) -> list[Any]:
+    """Rows of the query whose column is one of the values, however many values there are."""
+    wanted = list(values)
+    rows: list[Any] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows += connection.execute(query.where(column.in_(wanted[start : start + _AT_ONCE]))).all()
+    return rows
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The text is not repeated: it may hold a password.
+        raise StoreError("store: not a URL; use sqlite:///path/to/file or postgresql://user@host/database") from None
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername != "sqlite":
+        raise StoreError(f"store: {parsed.drivername}:// is not supported; use sqlite:///path or postgresql://…")
+    if parsed.host or parsed.query or parsed.database in (None, "", ":memory:"):
+        raise StoreError("store: SQLite needs a file and nothing else: sqlite:///relative/path or sqlite:////absolute")
+    return parsed
+
+
+def _make_file(path: Path) -> None:
+    """The file belongs to its owner alone; SQLite gives its journal the same mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"store {path}: {error.strerror}") from None
+
+
+def _engine(url: URL, on_file: bool) -> Engine:
+    try:
+        # Parameters hold what the estate holds; they stay out of error messages.
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=not on_file)
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"store: PostgreSQL needs the package {error.name}: pip install 'driftwarden[postgres]'"
+        ) from None
+    if on_file:
+        event.listen(engine, "connect", _set_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _set_postgresql)
+    return engine
+
+
+def _set_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transactions begin too late: at the first write, after what it was decided on was read.
+    connection.isolation_level = None
+    mode = journal_mode(sqlite3.sqlite_version_info)
+    for setting in (
+        f"busy_timeout = {WAIT_MS}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "trusted_schema = OFF",
+        # Memory-mapped pages made the WAL-reset bug worse, and turn an I/O error into a crash.
+        "mmap_size = 0",
+    ):
+        connection.execute(f"PRAGMA {setting}")
+    (got,) = connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+    if got != mode:
+        raise sqlite3.OperationalError(
+            f"journal mode is {got}, must be {mode} for SQLite {sqlite3.sqlite_version}: stop what else has it open"
+        )
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {WAIT_MS}")
+        # A server may be set to answer before the disk has it; evidence may not.
+        cursor.execute("SET synchronous_commit = on")
+    connection.commit()
+
+
+def _ensure_schema(database: Database) -> None:
+    try:
+        with database.read() as connection:
+            version = schema.found(connection)
+        if version is None:
+            version = _created(database)
+    except LookupError as error:
+        raise StoreError(f"store {database.name}: {error}; give driftwarden a database of its own") from None
+    if version != schema.VERSION:
+        raise StoreError(
+            f"store {database.name}: its schema is version {version}, this driftwarden knows version "
+            f"{schema.VERSION}: use the driftwarden that wrote it, or another store"
+        )
+
+
+def _created(database: Database) -> int:
+    """The schema's version, after creating it unless another process was first."""
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+        version = schema.found(connection)
+        if version is None:
+            schema.create(connection)
+        return version or schema.VERSION
+
+
+def _reason(error: StatementError | PoolTimeoutError) -> str:
+    """First line of what the driver says; further lines of PostgreSQL quote the data."""
+    said = error.orig if isinstance(error, StatementError) and error.orig else error
+    return (str(said).strip() or type(said).__name__).splitlines()[0]

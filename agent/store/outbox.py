@@ -1,0 +1,176 @@
+"""The outbox: what must be filed in ticket systems, written in the transaction that decided it.
+
+Hides leases, order and retries. An entry is delivered at least once: a sender that died may have reached the ticket
+system, so from the second attempt on the adapter looks for its own ticket before it makes one. The entries of one
+case leave in order, and nothing of a case leaves before its opening has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select, update
+
+from agent.model import Action, CaseKey, Close, Held, Open, Update
+from agent.store import ledger, schema
+from agent.store.codec import decode, encode
+from agent.store.database import Database
+
+EntryState = Literal["waiting", "sending", "sent", "dead"]
+
+_outbox = schema.outbox
+_cases = schema.cases
+_NAMES: Mapping[type[Any], str] = {Open: "open", Update: "update", Close: "close", Held: "hold"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One action on its way out."""
+
+    id: int
+    dedup_key: str
+    """The same for every attempt, different for every action."""
+    action: Action
+    """Its case carries the ticket's reference as soon as there is one."""
+    state: EntryState
+    attempts: int
+    """With this one. More than 1: an earlier one may have got through."""
+    created_at: datetime
+    next_at: datetime
+    fence: int
+    remote_ref: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The outbox of one store."""
+
+    database: Database
+
+    def claim(self, owner: str, now: datetime, lease: timedelta) -> Entry | None:
+        """The oldest entry that is due and whose turn it is, held until `now + lease`; None when there is none."""
+        query = (
+            _with_ticket(_due(now), not_(_blocked()))
+            .order_by(_outbox.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=_outbox)
+        )
+        with self.database.write() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                return None
+            claimed = {
+                "state": "sending",
+                "owner": owner,
+                "lease_until": now + lease,
+                "fence": row.fence + 1,
+                "attempts": row.attempts + 1,
+            }
+            connection.execute(update(_outbox).where(_outbox.c.id == row.id).values(claimed))
+            return _entry({**row._mapping, **claimed})
+
+    def sent(self, entry: Entry, ref: str, now: datetime) -> bool:
+        """It is filed under this reference. False: the lease was lost and another sender has the entry."""
+        body = {"outbox": entry.dedup_key, "ref": ref}
+        return self._end(entry, {"state": "sent", "remote_ref": ref, "error": ""}, ("case.filed", body), now)
+
+    def retry(self, entry: Entry, error: str, next_at: datetime) -> bool:
+        """It could not be filed now: again from `next_at` on. False as in `sent`."""
+        with self.database.write() as connection:
+            values = {"state": "waiting", "error": error, "next_at": next_at, "lease_until": None}
+            return _change(connection, entry, values)
+
+    def dead(self, entry: Entry, error: str, now: datetime) -> bool:
+        """It can never be filed as it is: stays, with the error, until `revive`. False as in `sent`."""
+        body = {"outbox": entry.dedup_key, "error": error}
+        return self._end(entry, {"state": "dead", "error": error}, ("case.not-filed", body), now)
+
+    def revive(self, now: datetime) -> int:
+        """Makes every dead entry due again (someone has put right what stopped them); gives how many."""
+        values = {"state": "waiting", "next_at": now}
+        with self.database.write() as connection:
+            return connection.execute(update(_outbox).where(_outbox.c.state == "dead").values(values)).rowcount
+
+    def unsent(self) -> tuple[Entry, ...]:
+        """Everything not yet filed, oldest first."""
+        with self.database.read() as connection:
+            rows = connection.execute(_with_ticket(_outbox.c.state != "sent").order_by(_outbox.c.id)).all()
+        return tuple(_entry(row._mapping) for row in rows)
+
+    def _end(self, entry: Entry, values: Mapping[str, Any], event: tuple[str, ledger.Body], now: datetime) -> bool:
+        with self.database.write() as connection:
+            ledger.lock(connection)
+            if not _change(connection, entry, {**values, "lease_until": None}):
+                return False
+            if values["state"] == "sent" and isinstance(entry.action, Open):
+                key = entry.action.case.key
+                connection.execute(update(_cases).where(_cases.c.key == key).values(ticket=values["remote_ref"]))
+            ledger.append(connection, [event], now)
+            return True
+
+
+def enqueue(connection: Connection, dedup: str, action: Action, now: datetime) -> None:
+    """Queues an action in the caller's transaction, due at once; `dedup` says which of all actions it is."""
+    name = _NAMES[type(action)]
+    case_key: CaseKey | None = None if isinstance(action, Held) else action.case.key
+    row = {
+        "dedup_key": f"{dedup}/{name}/{case_key or ''}",
+        "case_key": case_key,
+        "action": name,
+        "payload": encode(action),
+        "state": "waiting",
+        "created_at": now,
+        "next_at": now,
+        "owner": "",
+        "fence": 0,
+        "attempts": 0,
+        "remote_ref": "",
+        "error": "",
+    }
+    connection.execute(_outbox.insert(), row)
+
+
+def _with_ticket(*conditions: ColumnElement[bool]) -> Any:
+    joined = _outbox.outerjoin(_cases, _cases.c.key == _outbox.c.case_key)
+    return select(_outbox, _cases.c.ticket).select_from(joined).where(*conditions)
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    waiting = and_(_outbox.c.state == "waiting", _outbox.c.next_at <= now)
+    return or_(waiting, and_(_outbox.c.state == "sending", _outbox.c.lease_until <= now))
+
+
+def _blocked() -> ColumnElement[bool]:
+    """An earlier entry of the same case is under way, or is its opening and has not arrived."""
+    earlier = _outbox.alias()
+    unfinished = or_(
+        earlier.c.state.in_(("waiting", "sending")), and_(earlier.c.action == "open", earlier.c.state != "sent")
+    )
+    return exists().where(earlier.c.case_key == _outbox.c.case_key, earlier.c.id < _outbox.c.id, unfinished)
+
+
+def _change(connection: Connection, entry: Entry, values: Mapping[str, Any]) -> bool:
+    held = and_(_outbox.c.id == entry.id, _outbox.c.fence == entry.fence, _outbox.c.state == "sending")
+    return connection.execute(update(_outbox).where(held).values(values)).rowcount == 1
+
+
+def _entry(row: Mapping[Any, Any]) -> Entry:
+    action: Any = decode(object, row["payload"])
+    if row["ticket"] and not action.case.ticket:
+        action = replace(action, case=replace(action.case, ticket=row["ticket"]))
+    return Entry(
+        id=row["id"],
+        dedup_key=row["dedup_key"],
+        action=action,
+        state=row["state"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        next_at=row["next_at"],
+        fence=row["fence"],
+        remote_ref=row["remote_ref"],
+        error=row["error"],
+    )

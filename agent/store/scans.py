@@ -1,0 +1,131 @@
+"""Scans: when each began and how it ended, and the one transaction that ends it.
+
+Hides that everything a scan learnt (findings, verdicts, readings, cases, what must be filed, its document, its events)
+is kept together or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from agent.model import Action, FindingId, Key, Status
+from agent.store import cases, findings, ledger, readings, schema, units
+from agent.store.database import Database, StoreError
+from agent.store.findings import Seen
+from agent.store.readings import Reading
+from agent.store.units import Unit
+
+_scans = schema.scans
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One scan as the store knows it."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    """None: still running, or it died."""
+    status: Status | None
+    config_sha256: str
+    ruleset_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanCommit:
+    """All that a scan ends with."""
+
+    run_id: str
+    finished_at: datetime
+    status: Status
+    document: bytes
+    """The scan document, JSON."""
+    seen: tuple[Seen, ...] = ()
+    closed: tuple[FindingId, ...] = ()
+    """Findings that are over. A finding neither seen nor closed (it lies in a gap) stays open as it was."""
+    accepted: tuple[Reading, ...] = ()
+    forgotten: tuple[Key, ...] = ()
+    """Resources that are gone with authority: their readings are dropped."""
+    actions: tuple[Action, ...] = ()
+    """The plan."""
+    events: tuple[tuple[str, ledger.Body], ...] = ()
+    """For the ledger, besides what the store writes there of itself: the end of the scan, findings opened and closed,
+    verdicts reached, cases opened, updated, closed and held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """The scans of one store."""
+
+    database: Database
+
+    def begin(self, run_id: str, started_at: datetime, config_sha256: str, ruleset_sha256: str) -> None:
+        """A scan has begun. Raises StoreError for a run id that was used before."""
+        row = {
+            "run_id": run_id,
+            "started_at": started_at,
+            "config_sha256": config_sha256,
+            "ruleset_sha256": ruleset_sha256,
+        }
+        with self.database.write() as connection:
+            if connection.scalar(select(_scans.c.run_id).where(_scans.c.run_id == run_id)) is not None:
+                raise StoreError(f"store {self.database.name}: there is a scan {run_id} already")
+            connection.execute(_scans.insert(), row)
+
+    def last(self, limit: int = 20) -> tuple[Scan, ...]:
+        """The scans begun last, newest first."""
+        columns = [column for column in _scans.c if column.name != "document"]
+        query = select(*columns).order_by(_scans.c.started_at.desc(), _scans.c.run_id.desc()).limit(limit)
+        with self.database.read() as connection:
+            return tuple(Scan(**row._mapping) for row in connection.execute(query))
+
+    def document(self, run_id: str | None = None) -> bytes | None:
+        """The document of a scan (None: of the one that ended last); None where there is none."""
+        query = select(_scans.c.document).where(_scans.c.finished_at.is_not(None))
+        if run_id is not None:
+            query = query.where(_scans.c.run_id == run_id)
+        with self.database.read() as connection:
+            return connection.scalar(query.order_by(_scans.c.finished_at.desc(), _scans.c.run_id.desc()).limit(1))
+
+    def commit(self, scan: ScanCommit, unit: Unit | None = None) -> bool:
+        """Ends the scan: all of it is kept, or nothing.
+
+        With the join unit it was worked out under, the unit ends in the same transaction. False, and nothing kept:
+        the unit's fence no longer holds, or the scan has ended already. Raises StoreError for a scan never begun.
+        """
+        run, at = scan.run_id, scan.finished_at
+        with self.database.write() as connection:
+            ledger.lock(connection)
+            if unit is not None and not units.change(connection, unit, {"state": "done", "lease_until": None}):
+                return False
+            if not self._end(connection, scan):
+                return False
+            written = [
+                *findings.record(connection, run, at, scan.seen),
+                *findings.close(connection, run, at, scan.closed),
+                *cases.apply(connection, run, at, scan.actions),
+            ]
+            readings.accept(connection, scan.accepted)
+            readings.forget(connection, scan.forgotten)
+            units.forget_results(connection, run)
+            ledger.append(connection, [*written, *scan.events, _ended(scan)], at)
+        return True
+
+    def _end(self, connection: Connection, scan: ScanCommit) -> bool:
+        known = connection.execute(select(_scans.c.finished_at).where(_scans.c.run_id == scan.run_id)).one_or_none()
+        if known is None:
+            raise StoreError(f"store {self.database.name}: there is no scan {scan.run_id} to end")
+        if known.finished_at is not None:
+            return False
+        values = {"finished_at": scan.finished_at, "status": scan.status, "document": scan.document}
+        connection.execute(update(_scans).where(_scans.c.run_id == scan.run_id).values(values))
+        return True
+
+
+def _ended(scan: ScanCommit) -> tuple[str, ledger.Body]:
+    digest = hashlib.sha256(scan.document).hexdigest()
+    return "scan.ended", {"run": scan.run_id, "status": scan.status, "document_sha256": digest}
