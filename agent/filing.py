@@ -1,0 +1,108 @@
+"""Carries out what the outbox holds: opens, updates and closes tickets; one failure never stops the rest.
+
+Hides what an attempt that may have got through means (look before making), how long to wait after a failure, and when
+a system is left in peace.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.model import SEVERITIES, Case, CaseKey, Close, Held, Open, Update
+from agent.store.outbox import Entry, Outbox
+from agent.tickets import TicketError, TicketSystem
+
+LEASE = timedelta(minutes=10)
+"""Longer than the slowest filing: a system that answers each of a hundred requests after seconds."""
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=1)
+FAILURES = 3
+"""After so many in a row the system is down: what is left waits for the next drain, and nobody hammers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What a drain did."""
+
+    sent: int = 0
+    retried: int = 0
+    dead: int = 0
+    """Entries that stay until somebody puts right what stopped them."""
+    errors: tuple[str, ...] = ()
+    """Why, one for each entry retried or dead."""
+
+
+def drain(outbox: Outbox, system: TicketSystem, owner: str, now: Callable[[], datetime], limit: int = 1000) -> Filed:
+    """Carry out at most `limit` due entries, oldest first; `owner` names this sender.
+
+    A failure that may pass is retried from 30 s to an hour later, twice as long each time; a permanent one is dead.
+    """
+    sent = retried = dead = in_a_row = 0
+    errors: list[str] = []
+    while sent + retried + dead < limit and in_a_row < FAILURES:
+        entry = outbox.claim(owner, now(), LEASE)
+        if entry is None:
+            break
+        try:
+            ref = _carry_out(entry, system)
+        except TicketError as error:
+            errors.append(f"{entry.dedup_key}: {error}")
+            if error.permanent:
+                outbox.dead(entry, str(error), now())
+                dead += 1
+            else:
+                outbox.retry(entry, str(error), now() + wait(entry.id, entry.attempts))
+                retried += 1
+            in_a_row += 1
+        else:
+            sent += outbox.sent(entry, ref, now())
+            in_a_row = 0
+    return Filed(sent, retried, dead, tuple(errors))
+
+
+def wait(entry: int, attempts: int) -> timedelta:
+    """How long after its `attempts`-th failure an entry is tried again.
+
+    Up to a fifth more or less, by the entry's number, so that what failed together does not come back together.
+    """
+    doubled = min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
+    spread = hashlib.blake2b(f"{entry}/{attempts}".encode(), digest_size=2).digest()
+    return doubled * (0.8 + 0.4 * int.from_bytes(spread) / 0xFFFF)
+
+
+def _carry_out(entry: Entry, system: TicketSystem) -> str:
+    """The reference of the ticket; empty where there was none to close. Raises `TicketError`."""
+    match entry.action:
+        case Open(case):
+            return _ticket(case, system)
+        case Held():
+            return _ticket(_alarm(entry.action), system)
+        case Update(case, note):
+            ref = case.ticket or _ticket(case, system)
+            system.update(ref, note)
+            return ref
+        case Close(case, reason):
+            ref = case.ticket or system.find(case) or ""
+            if ref:
+                system.close(ref, reason)
+            return ref
+
+
+def _ticket(case: Case, system: TicketSystem) -> str:
+    """The case's ticket, made only where none is found: an earlier attempt or an earlier database may have made it."""
+    return system.find(case) or system.open(case)
+
+
+def _alarm(held: Held) -> Case:
+    """One ticket for everything held back."""
+    keys = sorted(case.key for case in held.cases)
+    digest = hashlib.blake2b(" ".join(keys).encode(), digest_size=8).hexdigest()
+    listed = "\n".join(f"{case.key}  {case.severity:<8}  {case.title}" for case in held.cases)
+    return Case(
+        CaseKey(digest),
+        f"{len(held.cases)} cases are held back: too much changed at once",
+        findings=(),
+        severity=max((case.severity for case in held.cases), key=SEVERITIES.index, default="high"),
+        body=f"{held.why}.\n\nThese cases wait until two people accept them:\n\n{listed}",
+    )

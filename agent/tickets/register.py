@@ -1,0 +1,338 @@
+"""The embedded register: change tickets and cases as YAML files under version control; hides files and their format.
+
+Authority is what the `*.yaml` files of the directory say; who may say it is decided by the review that lets a change
+to them in. Cases are filed in its folder `cases`, which is never read for authority.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+from agent.clean import clean
+from agent.model import Case, Ticket, TicketEvent, Tickets, TicketScope
+from agent.tickets import TicketError, document
+from agent.tickets.document import DocumentError, Reader, Value
+from agent.tickets.text import lines, marker
+
+TICKET = ("ref", "title", "kind", "requester", "implementer", "url", "scope", "window", "history")
+SCOPE = ("addresses", "resources", "types", "accounts")
+WINDOW = ("start", "end")
+KINDS: Mapping[str, Literal["normal", "standard", "emergency"]] = {
+    "normal": "normal",
+    "standard": "standard",
+    "emergency": "emergency",
+}
+EVENT = ("at", "state", "approved_by", "withdrawn_by")
+
+FULL = 500_000
+"""Bytes of a case file that takes no more notes. Its closing still fits below `document.MAX_BYTES`."""
+
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}")
+_CASE_REF = re.compile(r"DW-[0-9A-Za-z]{1,12}(-[0-9]{1,3})?")
+
+
+class Register:
+    """A directory of tickets; `docs/tickets.md` describes the format."""
+
+    name = "register"
+
+    def __init__(self, directory: Path, now: Callable[[], datetime]) -> None:
+        self.directory = directory
+        self.cases = directory / "cases"
+        self._now = now
+
+    def lookup(self, refs: Collection[str], start: datetime, end: datetime) -> Tickets:
+        """See `TicketSystem.lookup`. A file with a problem is unanswered as a whole; the others are read."""
+        tickets, problems = self._read()
+        found = tuple(ticket for ticket in tickets if ticket.ref in refs or _meets(ticket, start, end))
+        return Tickets(found, problems)
+
+    def check(self) -> tuple[str, ...]:
+        """Every problem of every file of tickets: `file:line: what is wrong and what would be right`."""
+        return self._read()[1]
+
+    def find(self, case: Case) -> str | None:
+        """See `TicketSystem.find`."""
+        ours = {case.key, *case.findings}
+        with _as_ticket_error(self.cases):
+            contents = ((file, document.text(file)) for file in _yaml_files(self.cases))
+            # Reading is cheap and parsing is not: a register holds thousands of cases, and few mention these names.
+            records = [_record(text, file) for file, text in contents if any(name in text for name in ours)]
+        found = [one for one in records if not (one.closed or ours.isdisjoint((one.key, *one.findings)))]
+        # Its own ticket before one it only shares a finding with.
+        return min(found, key=lambda one: one.key != case.key).ref if found else None
+
+    def open(self, case: Case) -> str:
+        """See `TicketSystem.open`. A case that comes back after closing gets a file of its own: `-2`, `-3`, …"""
+        first = marker(case.key)
+        with self._locked():
+            for number in range(1, 1000):
+                ref = first if number == 1 else f"{first}-{number}"
+                file = self.cases / f"{ref}.yaml"
+                if not file.exists():
+                    _create(file, _dump(self._filed(case)))
+                    return ref
+                record = _record(document.text(file), file)
+                if record.key == case.key and not record.closed:
+                    return ref
+        raise TicketError(f"{self.cases}: every name from {first} to {first}-999 is taken", permanent=True)
+
+    def update(self, ref: str, note: str) -> None:
+        """See `TicketSystem.update`. A note that repeats the last one is its second delivery, and changes nothing."""
+        self._append(ref, {"note": _block(note)})
+
+    def close(self, ref: str, reason: str) -> None:
+        """See `TicketSystem.close`."""
+        self._append(ref, {"state": "closed", "note": _block(reason)})
+
+    def _read(self) -> tuple[list[Ticket], tuple[str, ...]]:
+        if not self.directory.is_dir():
+            return [], (f"{self.directory}: no such directory",)
+        try:
+            files = _yaml_files(self.directory)
+        except OSError as error:
+            return [], (f"{self.directory}: cannot be read: {error.strerror}",)
+        seen: dict[str, tuple[Path, int]] = {}
+        twice: set[str] = set()
+        good: list[Ticket] = []
+        problems: list[DocumentError] = []
+        for file in files:
+            tickets, wrong = _tickets(file)
+            for ref, line in ((ticket.ref, line) for ticket, line in tickets if ticket.ref):
+                if ref in seen:
+                    other, there = seen[ref]
+                    wrong.append(DocumentError(file, line, f"ref '{ref}' stands in {other}:{there} as well"))
+                    twice.add(ref)
+                seen.setdefault(ref, (file, line))
+            good += [] if wrong else [ticket for ticket, _ in tickets]
+            problems += sorted(wrong, key=lambda problem: problem.line)
+        # Which of two tickets under one reference gives authority is not ours to guess.
+        return [ticket for ticket in good if ticket.ref not in twice], tuple(map(str, problems))
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Only one process writes cases at a time; failures of the file system become `TicketError`."""
+        with _as_ticket_error(self.cases):
+            self.cases.mkdir(exist_ok=True)
+            handle = os.open(self.cases, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def _time(self) -> str:
+        return f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
+
+    def _filed(self, case: Case) -> dict[str, Any]:
+        at = self._time()
+        return {
+            "case": case.key,
+            "title": clean(case.title),
+            "state": "open",
+            "severity": case.severity,
+            "rules": list(case.rules),
+            "controls": list(case.controls),
+            "findings": list(case.findings),
+            "body": _block(case.body),
+            "history": [{"at": at, "state": "open"}],
+        }
+
+    def _append(self, ref: str, entry: dict[str, str]) -> None:
+        file = self.cases / f"{ref}.yaml"
+        if not _CASE_REF.fullmatch(ref) or not file.is_file():
+            raise TicketError(f"{self.cases}: holds no case {clean(ref)}", permanent=True)
+        with self._locked():
+            text = document.text(file)
+            record = _record(text, file)
+            done = record.closed if "state" in entry else record.last_note == entry["note"].rstrip()
+            if done:
+                return
+            if len(text.encode()) > FULL and "state" not in entry:
+                raise TicketError(f"{file}: is full, and takes no more notes", permanent=True)
+            tree = _round_trip(text, file)
+            tree["history"].append({"at": self._time(), **entry})
+            if "state" in entry:
+                tree["state"] = entry["state"]
+            _replace(file, _dump(tree))
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What filing needs to know of a case file."""
+
+    ref: str
+    key: str
+    findings: tuple[str, ...]
+    closed: bool
+    last_note: str
+
+
+def _record(text: str, file: Path) -> _Record:
+    """Raises `DocumentError`. Fields that people add are theirs."""
+    data = document.parse(text, file).data
+    if not isinstance(data, dict) or not {"case", "state", "history"} <= data.keys():
+        raise DocumentError(file, 1, "a case file has the fields case, state and history")
+    reader = Reader(file)
+    history = reader.items(data["history"], "history")
+    last = history[-1].data if history else None
+    record = _Record(
+        file.stem,
+        key=reader.text(data["case"], "case"),
+        findings=reader.texts(data.get("findings"), "findings"),
+        closed=reader.text(data["state"], "state") == "closed",
+        last_note=reader.text(last.get("note"), "note").rstrip() if isinstance(last, dict) else "",
+    )
+    if reader.problems:
+        raise reader.problems[0]
+    return record
+
+
+def _tickets(file: Path) -> tuple[list[tuple[Ticket, int]], list[DocumentError]]:
+    """The tickets of a file with the line each starts on, and all that is wrong with it."""
+    try:
+        value = document.parse(document.text(file), file)
+    except DocumentError as error:
+        return [], [error]
+    if value.data is None:
+        return [], []
+    reader = Reader(file)
+    entries = [value]
+    if isinstance(value.data, dict) and "tickets" in value.data:
+        entries = reader.items(reader.fields(value, "the file", ("tickets",)).get("tickets"), "tickets")
+    return [(_ticket(entry, reader), entry.line) for entry in entries], reader.problems
+
+
+def _ticket(value: Value, reader: Reader) -> Ticket:
+    fields = reader.fields(value, "a ticket", TICKET)
+    said = {name: clean(reader.text(fields.get(name), name)) for name in ("title", "requester", "implementer", "url")}
+    ref = reader.text(fields.get("ref"), "ref")
+    if "ref" not in fields:
+        reader.wrong(value, "a ticket needs a ref, for example ref: CHG-1042")
+    elif not _REF.fullmatch(ref):
+        reader.wrong(fields["ref"], "'ref' is up to 64 letters, digits and . _ : / # -, for example CHG-1042")
+    if said["url"] and not said["url"].startswith(("https://", "http://")):
+        reader.wrong(fields["url"], "'url' must start with https:// or http://")
+    window = reader.fields(fields["window"], "'window'", WINDOW) if "window" in fields else {}
+    start, end = (reader.time(window.get(name), name) for name in WINDOW)
+    if start and end and end <= start:
+        reader.wrong(window["end"], "'end' must be later than 'start'")
+    scope = reader.fields(fields["scope"], "'scope'", SCOPE) if "scope" in fields else {}
+    kind = KINDS.get(reader.text(fields.get("kind"), "kind") or "normal")
+    if kind is None:
+        reader.wrong(fields["kind"], f"'kind' must be {', '.join(KINDS)}, not {fields['kind'].shape}")
+    return Ticket(
+        ref,
+        Register.name,
+        kind=kind or "normal",
+        scope=TicketScope(**{name: reader.texts(scope.get(name), name) for name in SCOPE}),
+        start=start,
+        end=end,
+        history=_history(reader.items(fields.get("history"), "history"), reader),
+        **said,
+    )
+
+
+def _history(entries: list[Value], reader: Reader) -> tuple[TicketEvent, ...]:
+    events: list[TicketEvent] = []
+    for entry in entries:
+        fields = reader.fields(entry, "a history entry", EVENT)
+        at = reader.time(fields.get("at"), "at")
+        what = {name: clean(reader.text(fields.get(name), name)) for name in EVENT[1:]}
+        if "at" not in fields:
+            reader.wrong(entry, "a history entry needs a time, for example at: 2026-11-22T10:00:00Z")
+        if not any(what.values()):
+            reader.wrong(entry, "a history entry needs a state, approved_by or withdrawn_by")
+        if at and events and at < events[-1].at:
+            above = f"{events[-1].at:%Y-%m-%dT%H:%M:%SZ}"
+            reader.wrong(entry, f"history runs forward in time, and the entry above is of {above}")
+        if at:
+            events.append(TicketEvent(at, **what))
+    return tuple(events)
+
+
+def _meets(ticket: Ticket, start: datetime, end: datetime) -> bool:
+    """Whether the window, open where it names no end, or an entry of the history lies in the interval."""
+    planned = (ticket.start is None or ticket.start <= end) and (ticket.end is None or ticket.end >= start)
+    return planned or any(start <= event.at <= end for event in ticket.history)
+
+
+def _yaml_files(directory: Path) -> list[Path]:
+    """Files by name; hidden ones are somebody's editor's. Raises OSError."""
+    if not directory.exists():
+        return []
+    return sorted(
+        file for file in directory.iterdir() if file.suffix in (".yaml", ".yml") and not file.name.startswith(".")
+    )
+
+
+def _block(text: str) -> str:
+    safe = lines(text)
+    return LiteralScalarString(safe + "\n") if "\n" in safe else safe
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.width = 4096  # long lines stay whole
+    return yaml
+
+
+def _round_trip(text: str, file: Path) -> Any:
+    """A tree that keeps what people wrote into the file, comments too. Raises `DocumentError`."""
+    try:
+        return _yaml().load(text)
+    except (YAMLError, ValueError) as error:
+        # Values that have the look of a date and are none: ruamel.yaml builds them, our own reader does not.
+        raise DocumentError(file, 0, f"cannot be kept as it is: {error}") from error
+
+
+def _dump(tree: Any) -> str:
+    stream = StringIO()
+    _yaml().dump(tree, stream)
+    return stream.getvalue()
+
+
+def _create(file: Path, content: str) -> None:
+    """Whole or not at all, and never over an existing file. Raises OSError."""
+    draft = _draft(file, content)
+    try:
+        os.link(draft, file)
+    finally:
+        draft.unlink()
+
+
+def _replace(file: Path, content: str) -> None:
+    _draft(file, content).replace(file)
+
+
+def _draft(file: Path, content: str) -> Path:
+    draft = file.with_name(f".{file.name}.draft")
+    # One left by a crash may be the same file as a case, under a second name: never write into it.
+    draft.unlink(missing_ok=True)
+    with draft.open("x", encoding="utf-8") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return draft
+
+
+@contextlib.contextmanager
+def _as_ticket_error(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except DocumentError as error:
+        raise TicketError(str(error)) from error
+    except OSError as error:
+        raise TicketError(f"{directory}: {error.strerror}") from error
