@@ -7,7 +7,8 @@ from agent import tags
 from agent.model import Unknown
 from agent.resources import Attribute, Call, Event, Path, Spec
 
-_ID = "requestParameters.dBInstanceIdentifier"
+_ID = "responseElements.dBInstanceIdentifier || requestParameters.dBInstanceIdentifier"
+"""A request may write capitals; RDS keeps the identifier in lower case."""
 
 
 def _exports(record: Mapping[str, Any]) -> Unknown | None:

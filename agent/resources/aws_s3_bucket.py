@@ -1,4 +1,7 @@
-"""S3 bucket. Its settings are parts, each a type of its own: versioning, encryption, public access block, policy."""
+"""S3 bucket. Its settings are parts, each a type of its own: versioning, encryption, public access block, policy.
+
+All buckets are read with one region's client: boto3 follows S3's redirection to the bucket's own, once per bucket.
+"""
 
 from collections.abc import Iterable
 

@@ -125,9 +125,9 @@ def _named(record: Record) -> Mapping[str, Rule]:
     permissions = _entries(request.get("ipPermissions"))
     if request.get("cidrIp"):
         permissions.append({**request, "ipRanges": [request]})
-    rules = [_of_content(group, direction, entry) for entry in listed]
-    rules += [found for permission in permissions for found in _of_permission(group, direction, permission)]
-    return {identity(IDENTITY, found): found for found in rules}
+    named = [_of_content(group, direction, entry) for entry in listed]
+    named += [found for permission in permissions for found in _of_permission(group, direction, permission)]
+    return {identity(IDENTITY, found): found for found in named}
 
 
 def _of_content(group: str, direction: str, content: Mapping[str, Any]) -> Rule:
@@ -168,7 +168,9 @@ def _contents(record: Record) -> list[Mapping[str, Any]]:
 def _description(record: Record) -> Any:
     """The description a call gives to all rules it names."""
     entries = (*_contents(record), *_entries(_request(record).get("securityGroupRuleDescription")))
-    told = {found["description"] for found in _named(record).values()} | {entry.get("description") or "" for entry in entries}
+    told = {found["description"] for found in _named(record).values()} | {
+        entry.get("description") or "" for entry in entries
+    }
     return Unknown("the call describes each rule differently") if len(told) > 1 else next(iter(told), None)
 
 

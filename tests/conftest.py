@@ -1,0 +1,152 @@
+"""Fixtures that several folders share: one moto server per session, and the real terraform binary against it.
+
+They hide where the server listens and how terraform finds its provider. State is global in moto: a test that writes
+asks for `moto_reset`, and a session fixture that applies an estate keeps what it read, not what stays on the server.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REGION = "us-east-1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Where `DRIFTWARDEN_ABSENT` is set, a skip whose reason names no part that is absent here is a failure."""
+    report = yield
+    absent = os.environ.get("DRIFTWARDEN_ABSENT")
+    if absent and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not re.search(absent, reason):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, though this machine can run it: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Endpoint URL of a moto server process that lives as long as the session."""
+    log = tmp_path_factory.mktemp("moto") / "server.log"
+    # Not with MOTO_IAM_LOAD_MANAGED_POLICIES: it adds two seconds to every reset.
+    with log.open("wb") as sink:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], stdout=sink, stderr=sink
+        )
+    try:
+        yield _address(server, log)
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        found = re.search(r"Running on (http://127\.0\.0\.1:\d+)", log.read_text(errors="replace"))
+        if found:
+            return found[1]
+        time.sleep(0.05)
+    raise RuntimeError(f"moto server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def moto_variables(moto_server: str) -> Mapping[str, str]:
+    """Environment variables that send every AWS client to the moto server, and nowhere else."""
+    return {
+        "AWS_ENDPOINT_URL": moto_server,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+@pytest.fixture
+def aws_env(monkeypatch: pytest.MonkeyPatch, moto_variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The test's own process talks to the moto server."""
+    _point_at_moto(monkeypatch, moto_variables)
+    return moto_variables
+
+
+def _point_at_moto(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        patch.delenv(name)
+    for name, value in variables.items():
+        patch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def reset_moto(moto_server: str) -> Callable[[], None]:
+    """Call it to empty the moto server (for session fixtures; a test asks for `moto_reset`)."""
+
+    def reset() -> None:
+        request = urllib.request.Request(f"{moto_server}/moto-api/reset", method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            answer.read()
+
+    return reset
+
+
+@pytest.fixture
+def moto_reset(reset_moto: Callable[[], None]) -> Iterator[None]:
+    """The moto server is empty before the test and after it."""
+    reset_moto()
+    yield
+    reset_moto()
+
+
+@pytest.fixture(scope="session")
+def on_moto(moto_variables: Mapping[str, str]) -> Callable[[], AbstractContextManager[None]]:
+    """`with on_moto():` the process talks to the moto server inside the block (for session fixtures)."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            _point_at_moto(patch, moto_variables)
+            yield
+
+    return block
+
+
+@pytest.fixture(scope="session")
+def terraform(moto_variables: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`terraform(root)` copies the root module, applies it to the moto server and returns the applied copy.
+
+    `DRIFTWARDEN_TF_PLUGIN_DIR` names a local mirror of the providers; without it `terraform init` asks the registry.
+    """
+    binary = shutil.which("terraform")
+    if binary is None:
+        pytest.skip("the terraform binary is not on PATH")
+    plugins = os.environ.get("DRIFTWARDEN_TF_PLUGIN_DIR", "")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
+    env = kept | moto_variables | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+
+    def run(root: Path, *arguments: str) -> None:
+        done = subprocess.run(
+            [binary, *arguments], cwd=root, env=env, capture_output=True, text=True, timeout=240, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"terraform {arguments[0]} in {root}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+
+    def apply(root: Path, *arguments: str) -> Path:
+        copy = tmp_path_factory.mktemp(root.name) / root.name
+        shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".terraform*", "terraform.tfstate*"))
+        run(copy, "init", "-input=false", "-no-color", *([f"-plugin-dir={plugins}"] if plugins else []))
+        run(copy, "apply", "-auto-approve", "-input=false", "-no-color", *arguments)
+        return copy
+
+    return apply
