@@ -1,0 +1,289 @@
+"""`agent.rules`: the rules that ship keep their word, and a mistake in a rule file is an error with file and line."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.facts import FACTS
+from agent.model import Unknown
+from agent.rules import (
+    LARGEST,
+    MOST_BRACKETS,
+    Checked,
+    RuleError,
+    check_rules,
+    load_controls,
+    load_rules,
+    ruleset_sha256,
+)
+from agent.shipped import shipped
+
+RULES = load_rules()
+CONTROLS = load_controls()
+
+GOOD = """\
+id: mine
+title: A rule of our own
+severity: low
+when:
+  outcome: [unauthorised, indeterminate]
+  type: aws_sqs_*
+unless:
+  pipeline: true
+why: It may not be.
+fix: Undo it.
+controls: [SOC2:CC8.1]
+false_positives: [None known.]
+examples:
+  - name: a queue
+    facts: {}
+    violates: true
+  - name: a topic
+    facts: {type: aws_sns_topic}
+    violates: false
+"""
+
+WHEN = "when:\n  outcome: [unauthorised, indeterminate]\n  type: aws_sqs_*"
+"""The condition of `GOOD`."""
+
+Folder = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A directory of rules with the given files: name → text or bytes."""
+
+    def write(**files: str | bytes) -> Path:
+        for name, content in files.items():
+            path = tmp_path / f"{name.replace('__', '/')}.yaml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return tmp_path
+
+    return write
+
+
+# --- what ships ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("example", check_rules(RULES), ids=lambda example: f"{example.rule}: {example.example}")
+def test_every_rule_decides_its_examples_as_it_says(example: Checked) -> None:
+    assert example.expected is example.got
+
+
+def test_the_rules_that_ship() -> None:
+    expected = [
+        ("access-policy-widened", "high"),
+        ("approved-afterwards", "low"),
+        ("change-reverted-unseen", "medium"),
+        ("deletion-by-hand", "high"),
+        ("encryption-or-logging-turned-off", "high"),
+        ("iam-privilege-change-by-hand", "critical"),
+        ("pipeline-without-ticket", "medium"),
+        ("public-exposure-by-hand", "critical"),
+        ("self-approved-change", "high"),
+        ("sensitive-change-by-hand", "high"),
+        ("shared-or-root-account", "high"),
+        ("ticket-does-not-cover-change", "medium"),
+        ("trail-gap", "critical"),
+        ("unauthorised-change", "medium"),
+        ("undetermined-change", "medium"),
+        ("unmanaged-resource", "medium"),
+        ("unticketed-change", "medium"),
+    ]
+    assert expected == [(rule.id, rule.severity) for rule in RULES]
+    assert all(rule.controls and rule.false_positives for rule in RULES)
+
+
+def test_every_control_is_named_by_a_rule_or_kept_for_the_report_on_purpose() -> None:
+    named = {control for rule in RULES for control in rule.controls}
+    assert named == {control.id for control in CONTROLS.values() if control.evidence == "rules"}
+
+
+def test_the_frameworks_auditors_ask_for() -> None:
+    assert {"SOX", "SOC2", "ISO27001", "PCI-DSS", "NIST-800-53", "HIPAA", "FedRAMP-20x"} == {
+        control.id.partition(":")[0] for control in CONTROLS.values()
+    }
+    change = CONTROLS["NIST-800-53:CM-3"]
+    assert (change.number, change.title, change.relation) == ("CM-3", "Configuration Change Control", "supports")
+
+
+def test_nothing_we_ship_claims_compliance() -> None:
+    folder = shipped("rules")
+    texts = [file.read_text() for place in (folder, folder / "controls") for file in place.iterdir() if file.is_file()]
+    assert [text for text in texts if re.search(r"\bsatisf|\bcomplian(t|ce)\b(?! with)", text)] == []
+
+
+# --- what users bring ----------------------------------------------------------------------------------------
+
+
+def test_a_users_rule_is_added(folder: Folder) -> None:
+    rules = load_rules([folder(mine=GOOD)])
+    assert {"mine"} == {rule.id for rule in rules} - {rule.id for rule in RULES}
+    (mine,) = [rule for rule in rules if rule.id == "mine"]
+    assert mine.when == ((("outcome", ("unauthorised", "indeterminate")), ("type", ("aws_sqs_*",))),)
+    assert mine.unless == ((("pipeline", ("yes",)),),)
+    assert [checked for checked in check_rules([mine]) if not checked.passed] == []
+
+
+def test_a_users_rule_replaces_ours_by_id(folder: Folder) -> None:
+    stricter = GOOD.replace("id: mine", "id: trail-gap")
+    rules = {rule.id: rule for rule in load_rules([folder(**{"trail-gap": stricter})])}
+    assert (len(RULES), "A rule of our own") == (len(rules), rules["trail-gap"].title)
+
+
+def test_alternatives_and_wildcards(folder: Folder) -> None:
+    either = "when:\n  - {outcome: un*}\n  - {kind: missing}\nunless:"
+    (mine,) = [
+        rule for rule in load_rules([folder(mine=re.sub("(?s)when:.*?unless:", either, GOOD))]) if rule.id == "mine"
+    ]
+    assert mine.when == ((("outcome", ("un*",)),), (("kind", ("missing",)),))
+
+
+def test_a_users_controls_are_added_and_replace_ours(folder: Folder) -> None:
+    bank = "framework: The bank's policy\ncontrols:\n  '7.1': {title: T, relation: supports, evidence: rules}\n"
+    place = folder(mine=GOOD.replace("[SOC2:CC8.1]", "['BANK:7.1']"), controls__BANK=bank)
+    assert load_controls([place])["BANK:7.1"].framework == "The bank's policy"
+    assert [rule.controls for rule in load_rules([place]) if rule.id == "mine"] == [("BANK:7.1",)]
+
+
+def test_an_example_that_does_not_hold_is_shown(folder: Folder) -> None:
+    wrong = GOOD.replace("facts: {}", "facts: {pipeline: true}")
+    failed = [checked for checked in check_rules(load_rules([folder(mine=wrong)])) if not checked.passed]
+    assert [Checked("mine", "a queue", True, False)] == failed
+
+
+def test_an_example_that_cannot_be_decided_does_not_pass(folder: Folder) -> None:
+    asking = GOOD.replace("type: aws_sqs_*", "public: yes").replace("facts: {}", "facts: {public: unknown}")
+    (first, _) = [checked for checked in check_rules(load_rules([folder(mine=asking)])) if checked.rule == "mine"]
+    assert (Unknown("the example says so"), False) == (first.got, first.passed)
+
+
+# --- mistakes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("  outcome:", "  outcom:", ":5: unknown fact 'outcom'; did you mean 'outcome'?"),
+        ("unauthorised,", "unauthorized,", ":5: outcome is never 'unauthorized'; did you mean 'unauthorised'?"),
+        ("unauthorised,", "x*,", ":5: outcome is never 'x*'; known are authorised, authorised-emergency, "),
+        ("[unauthorised, indeterminate]", "[]", ":5: outcome is compared with nothing"),
+        ("[unauthorised, indeterminate]", "{a: b}", ":5: outcome must be text, not a map"),
+        ("  type: aws_sqs_*", "  account: 012345678901", ":6: account must be text, not 12345678901; write"),
+        ("title: A rule of our own", "titel: A rule", ":2: unknown key 'titel' in a rule; did you mean 'title'?"),
+        ("title: A rule of our own", "title:", ":2: title must be text, not empty"),
+        ("title: A rule of our own", "title: [a]", ":2: title must be text, not a list"),
+        ("title: A rule of our own", "title: ' '", ":2: title is empty"),
+        ("title: A rule of our own\n", "", ":1: a rule has no 'title'"),
+        ("severity: low", "severity: urgent", ":3: severity 'urgent' must be one of low, medium, high, critical"),
+        ("id: mine", "id: yours", ":1: id 'yours' in a file named 'mine': the file's name is the rule's id"),
+        ("SOC2:CC8.1", "SOC2:CC8.2", ":11: unknown control 'SOC2:CC8.2'; did you mean 'SOC2:CC8.1'?"),
+        ("controls: [SOC2:CC8.1]", "controls: SOC2:CC8.1", ":11: controls must be a list"),
+        ("    violates: true", "    violates: maybe", ":16: violates must be true or false, not maybe"),
+        ("    violates: true", "    violates: false", ":13: no example that breaks the rule: `violates: true`"),
+        ("    violates: false", "    violates: true", ":13: no example that keeps the rule: `violates: false`"),
+        ("    facts: {}", "    facts:", ":15: facts must be a map"),
+        ("    facts: {}", "    facts: {type: [1]}", ":15: entry 1 must be text, not 1"),
+        ("    facts: {}", "    facts: {kind: '*'}", ":15: kind is never '*'"),
+        ("  - name: a queue\n    facts: {}\n    violates: true", "  - a queue", ":14: an example must be a map"),
+        ("  - name: a queue", "  - nam: a queue", ":14: unknown key 'nam' in an example; did you mean 'name'?"),
+        (WHEN, "when: []", ":4: when is empty"),
+        (WHEN, "when: {}", ":4: when must be a map"),
+        (WHEN, "when: [outcome]", ":4: when must be a map"),
+        ("id: mine", "id: mine\nid: mine", ":2: not YAML: while constructing a mapping"),
+        ("id: mine", "id: [", ":3: not YAML: while parsing a flow "),
+        ("id: mine", "id: *anchor", ":1: not YAML: found undefined alias"),
+        ("id: mine", "id: \x01", ": not YAML: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_file_line_and_what_would_be_right(folder: Folder, old: str, new: str, error: str) -> None:
+    assert GOOD.count(old) == 1
+    place = folder(mine=GOOD.replace(old, new))
+    with pytest.raises(RuleError) as raised:
+        load_rules([place])
+    assert str(raised.value).startswith(f"{place}/mine.yaml{error}")
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", ":1: a rule must be a map with id, title"),
+        (b"- id: mine", ":1: a rule must be a map with id, title"),
+        (b"id: mine\ntitle: \xff", ":2: not UTF-8"),
+        (b"a: " + b"[" * MOST_BRACKETS, ": nested too deeply to be a rule"),
+        (b"a: " + b"[" * (MOST_BRACKETS + 1), ": more than 1000 brackets"),
+        (b"#" * (LARGEST + 1), f": {LARGEST + 1} bytes; a rule file has at most {LARGEST}"),
+    ],
+)
+def test_files_that_are_no_rules(folder: Folder, content: bytes, error: str) -> None:
+    place = folder(mine=content)
+    with pytest.raises(RuleError) as raised:
+        load_rules([place])
+    assert str(raised.value).startswith(f"{place}/mine.yaml{error}")
+
+
+@pytest.mark.parametrize(
+    ("controls", "error"),
+    [
+        ("framework: F\ncontrols: []", ":2: controls must be a map"),
+        ("framework: F\ncontrols:\n  7.1: {}", ":3: control number 7.1 must be text; write it in quotes"),
+        ("framework: F\ncontrols:\n  a: b", ":3: control 'a' must be a map with title"),
+        ("framework: F\ncontrols:\n  a: {title: T, relation: satisfies, evidence: rules}", ":3: relation 'satisfies'"),
+        ("framework: F\ncontrols:\n  a: {title: T, relation: supports}", ":3: control 'a' has no 'evidence'"),
+        ("controls: {}", ":1: a control file has no 'framework'"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_controls(folder: Folder, controls: str, error: str) -> None:
+    place = folder(controls__F=controls)
+    with pytest.raises(RuleError) as raised:
+        load_controls([place])
+    assert str(raised.value).startswith(f"{place}/controls/F.yaml{error}")
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RuleError, match="nowhere: no such directory of rules"):
+        load_rules([tmp_path / "nowhere"])
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").mkdir()
+    with pytest.raises(RuleError, match=r"mine\.yaml: cannot be read: Is a directory"):
+        load_rules([tmp_path])
+
+
+def test_other_files_are_left_alone(folder: Folder) -> None:
+    place = folder(mine=GOOD)
+    (place / "README.md").write_text("not a rule")
+    assert len(RULES) + 1 == len(load_rules([place]))
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=50, deadline=None)
+def test_no_text_breaks_the_loader(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    place = tmp_path_factory.mktemp("rules")
+    (place / "mine.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(RuleError):
+        load_rules([place])
+
+
+# --- the digest ----------------------------------------------------------------------------------------------
+
+
+def test_the_digest_is_of_what_rules_say(folder: Folder) -> None:
+    same = ruleset_sha256(load_rules())
+    assert same == ruleset_sha256(RULES)
+    assert re.fullmatch("[0-9a-f]{64}", same)
+    assert same != ruleset_sha256(load_rules([folder(mine=GOOD)]))
+    assert same != ruleset_sha256([replace(RULES[0], severity="low"), *RULES[1:]])
+
+
+def test_facts_are_described_and_their_example_is_one_they_can_be() -> None:
+    for name, fact in FACTS.items():
+        assert fact.about
+        assert set(fact.example) <= set(fact.values or fact.example), name
