@@ -84,7 +84,7 @@ def attribute(
 
 def finding_id(key: Key) -> FindingId:
     """Stable over scans, installs and lost databases: it depends on nothing but the resource."""
-    return FindingId("F-" + hashlib.blake2b(str(key).encode(), digest_size=6).hexdigest())
+    return FindingId("F-" + hashlib.blake2b(str(key).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest())
 
 
 class _Names:

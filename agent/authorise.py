@@ -81,8 +81,13 @@ def _finding(
         finding,
         changes=tuple(judged),
         candidates=candidates,
-        verdict=min(verdicts, key=lambda v: OUTCOMES.index(v.outcome)) if verdicts else finding.verdict,
+        verdict=_worst(verdicts) if verdicts else finding.verdict,
     )
+
+
+def _worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The worst; among equals the latest, which is the one that explains how things are now."""
+    return min(reversed(verdicts), key=lambda one: OUTCOMES.index(one.outcome))
 
 
 def _part_of(key: Key, finding: Finding, known: Mapping[Key, Resource]) -> bool:

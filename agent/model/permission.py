@@ -47,7 +47,7 @@ class TicketEvent:
     """The state it entered; empty where the entry is no transition."""
     approved_by: str = ""
     withdrawn_by: str = ""
-    """Who took an approval back."""
+    """Whose approval ended here, taken back or struck out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +147,4 @@ class Authority:
     """Seconds: how far outside a ticket's window a call may fall."""
     approvals: int = 1
     grace: int = 15 * 60
-    """Seconds: how long evidence may still arrive (CloudTrail delivers within about 5 minutes, LookupEvents within 15)."""
+    """Seconds: how long evidence may still arrive (CloudTrail delivers in about 5 minutes, LookupEvents shows in 15)."""

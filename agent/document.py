@@ -1,0 +1,231 @@
+"""A scan as one JSON document, `driftwarden/scan/1`: what `driftwarden scan --output json` prints.
+
+The shape is held to `docs/scan.schema.json` by a test. Sensitive values appear as their keyed hash, never themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from agent.attribute import THRESHOLD
+from agent.model import (
+    Case,
+    Change,
+    Drift,
+    Finding,
+    Gap,
+    Held,
+    JudgedChange,
+    Key,
+    Limit,
+    Open,
+    Resource,
+    Secret,
+    Trail,
+    Unknown,
+    Update,
+    Verdict,
+)
+from agent.plan import worst
+from agent.scan import Scan
+
+SCHEMA = "driftwarden/scan/1"
+
+
+def document(
+    scan: Scan,
+    *,
+    run_id: str,
+    started_at: datetime,
+    config_sha256: str,
+    ruleset_sha256: str,
+    trail: Trail,
+    resources: Mapping[Key, Resource],
+    cases: Sequence[Case],
+) -> dict[str, Any]:
+    """The whole scan as JSON values. `cases` are those open before the scan; the plan's are added."""
+    after = _cases_after(scan, cases)
+    case_of = {finding: case.key for case in after for finding in case.findings}
+    return {
+        "schema": SCHEMA,
+        "run": {
+            "id": run_id,
+            "started_at": stamp(started_at),
+            "finished_at": stamp(scan.at),
+            "config_sha256": config_sha256,
+            "ruleset_sha256": ruleset_sha256,
+        },
+        "status": scan.status,
+        "coverage": {
+            "declared": scan.declared,
+            "compared": scan.compared,
+            "live": scan.live,
+            "attributes_compared": scan.attributes,
+            "limits": [_scoped(limit) for limit in scan.limits],
+            "gaps": [_scoped(gap) for gap in scan.gaps],
+            "trail": {
+                "from": stamp(trail.start),
+                "to": stamp(trail.end),
+                "events": trail.events,
+                "changes": len(trail.changes),
+                "denied": trail.denied,
+                "newest_event": stamp(trail.newest_event) if trail.newest_event else None,
+                "gaps": [_scoped(gap) for gap in trail.gaps],
+            },
+        },
+        "drifts": [_drift(drift) for drift in scan.drifts],
+        "changes": [_change(item, resources) for item in scan.changes],
+        "findings": [_finding(finding, scan, case_of.get(finding.id)) for finding in scan.findings],
+        "cases": [_case(case) for case in after],
+    }
+
+
+def with_tickets(document: Mapping[str, Any], cases: Sequence[Case]) -> dict[str, Any]:
+    """The document with the ticket references its cases got since: filing comes after the scan has ended."""
+    tickets = {case.key: case.ticket for case in cases if case.ticket}
+    shown = [{**case, "ticket": tickets.get(case["key"], case["ticket"])} for case in document["cases"]]
+    return {**document, "cases": shown}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: what is sensitive as its hash, what is unknown as its reason."""
+    match value:
+        case Secret():
+            return str(value)
+        case Unknown():
+            return f"(unknown: {value.why})"
+        case datetime():
+            return stamp(value)
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case Mapping():
+            return {str(name): plain(item) for name, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _cases_after(scan: Scan, cases: Sequence[Case]) -> list[Case]:
+    """Cases as they stand once the plan is carried out."""
+    by_key = {case.key: case for case in cases if case.state != "closed"}
+    for action in scan.actions:
+        if isinstance(action, Held):
+            by_key.update({case.key: case for case in action.cases})
+        elif isinstance(action, Open | Update):
+            by_key[action.case.key] = action.case
+        else:
+            by_key.pop(action.case.key, None)
+    return [by_key[key] for key in sorted(by_key)]
+
+
+def _scoped(item: Gap | Limit) -> dict[str, Any]:
+    return {"scope": str(item.scope), "why": item.why, "resources": item.resources}
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    return {
+        "stack": drift.stack,
+        "address": drift.address,
+        "type": drift.key.type,
+        "id": drift.key.id,
+        "account": drift.key.account,
+        "region": drift.key.region,
+        "kind": drift.kind,
+        "basis": drift.basis,
+        "attribute": drift.attribute,
+        "declared": plain(drift.declared),
+        "live": plain(drift.live),
+        "part": drift.part.id if drift.part else None,
+        "detail": list(drift.detail),
+        "source": str(drift.source) if drift.source else None,
+    }
+
+
+def _change(item: JudgedChange, resources: Mapping[Key, Resource]) -> dict[str, Any]:
+    change = item.change
+    return {
+        **_call(change),
+        "targets": [
+            {"address": resources[key].address if key in resources else "", "type": key.type, "id": key.id}
+            for key in change.targets
+        ],
+        "verdict": _verdict(item.verdict),
+    }
+
+
+def _call(change: Change) -> dict[str, Any]:
+    actor = change.actor
+    return {
+        "event_ids": list(change.event_ids),
+        "time": stamp(change.time),
+        "action": change.action,
+        "channel": change.channel,
+        "source_ip": change.source_ip,
+        "actor": {
+            "name": actor.name,
+            "kind": actor.kind,
+            "arn": actor.arn,
+            "how": actor.how,
+            "confidence": actor.confidence,
+        },
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome,
+        "late": verdict.late,
+        "path": verdict.path,
+        "ticket": verdict.ticket or None,
+        "tests": [{"name": test.name, "result": test.result, "evidence": test.evidence} for test in verdict.tests],
+    }
+
+
+def _finding(finding: Finding, scan: Scan, case: str | None) -> dict[str, Any]:
+    violations = [violation for violation in scan.violations if violation.finding == finding.id]
+    return {
+        "id": finding.id,
+        "stack": finding.stack,
+        "address": finding.address,
+        "type": finding.key.type,
+        "id_live": finding.key.id,
+        "account": finding.key.account,
+        "region": finding.key.region,
+        "drifts": [_drift(drift) for drift in finding.drifts],
+        "candidates": [
+            {"event_ids": list(one.change.event_ids), "score": round(one.score, 2), "why": one.why}
+            for one in finding.candidates
+            if one.score >= THRESHOLD
+        ],
+        "changes": [{**_call(item.change), "verdict": _verdict(item.verdict)} for item in finding.changes],
+        "unexplained": finding.unexplained or None,
+        "verdict": _verdict(finding.verdict),
+        "severity": worst(violation.severity for violation in violations) if violations else None,
+        "rules": sorted({violation.rule for violation in violations}),
+        "controls": sorted({control for violation in violations for control in violation.controls}),
+        "case": case,
+    }
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {
+        "key": case.key,
+        "title": case.title,
+        "state": case.state,
+        "severity": case.severity,
+        "ticket": case.ticket or None,
+        "findings": list(case.findings),
+        "rules": list(case.rules),
+        "controls": list(case.controls),
+    }

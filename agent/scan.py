@@ -1,0 +1,175 @@
+"""The line: what was collected in, what it means and what is to be done about it out. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from agent.attribute import attribute
+from agent.authorise import authorise, verdict
+from agent.compare import Hidden, compare
+from agent.judge import Rule, judge, trail_findings
+from agent.model import (
+    GLOBAL,
+    Action,
+    Authority,
+    Drift,
+    Finding,
+    Gap,
+    Held,
+    JudgedChange,
+    Key,
+    Limit,
+    Resource,
+    Scope,
+    Snapshot,
+    Status,
+    Trail,
+    Violation,
+)
+from agent.plan import Known, plan
+from agent.resources import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A live reading nobody objected to, and when it was taken."""
+
+    attributes: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Everything one scan looks at."""
+
+    declared: Snapshot
+    live: Snapshot
+    trail: Trail
+    read: frozenset[tuple[str, str]]
+    """Account and region pairs the live reader was told to read."""
+    accepted: Mapping[Key, Reading]
+    known: Known
+    authority: Authority
+    rules: Sequence[Rule]
+    specs: Mapping[str, Spec]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one scan found, and what is to be done."""
+
+    at: datetime
+    read_at: datetime
+    """When the live side was read: from then on a change may be missing from it."""
+    status: Status
+    drifts: tuple[Drift, ...]
+    changes: tuple[JudgedChange, ...]
+    """Every change the trail showed, with the verdict over all its targets."""
+    findings: tuple[Finding, ...]
+    violations: tuple[Violation, ...]
+    actions: tuple[Action, ...]
+    gaps: tuple[Gap, ...]
+    limits: tuple[Limit, ...]
+    declared: int
+    compared: int
+    live: int
+    attributes: int
+    accept: tuple[Resource, ...]
+    """Live readings to take as the reference for what the code does not set."""
+
+    def unread(self) -> Hidden:
+        """What this scan could not read: nothing inside it is fixed."""
+        return Hidden(self.gaps)
+
+
+def scan(got: Collected, now: datetime) -> Scan:
+    """One pass of the line: compare → attribute → authorise → judge → plan."""
+    live = replace(got.live, gaps=(*got.live.gaps, *_never_read(got)))
+    accepted = {key: reading.attributes for key, reading in got.accepted.items()}
+    since = {key: reading.at for key, reading in got.accepted.items()}
+    resources = (*got.declared.resources, *live.resources)
+
+    compared = compare(got.declared, live, accepted, got.specs)
+    attributed = attribute(compared.drifts, got.trail, resources, since, got.specs)
+    resources = (*resources, *attributed.gone)
+    stories = authorise(attributed.findings, got.authority, resources, got.known.first_seen, now)
+    findings = tuple(story for story in (*stories, *trail_findings(got.trail)) if _matters(story))
+    violations = judge(findings, got.rules, got.specs)
+    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps)
+    per_account = Counter(resource.key.account for resource in got.declared.resources)
+    actions = plan(violations, findings, got.known, Hidden(gaps), per_account, now)
+
+    known = {resource.key: resource for resource in reversed(resources)}
+    return Scan(
+        at=now,
+        read_at=got.live.taken_at,
+        status=_status(actions, findings, violations, gaps),
+        drifts=compared.drifts,
+        changes=tuple(
+            JudgedChange(change, verdict(change, change.targets, got.authority, known, now))
+            for change in attributed.changes
+        ),
+        findings=findings,
+        violations=violations,
+        actions=actions,
+        gaps=gaps,
+        limits=(*got.declared.limits, *live.limits, *compared.limits),
+        declared=len(got.declared.resources),
+        compared=compared.resources,
+        live=len(live.resources),
+        attributes=compared.attributes,
+        accept=_acceptable(got, findings),
+    )
+
+
+def _never_read(got: Collected) -> list[Gap]:
+    """Declared in an account or region nobody was told to read: not compared, and said so."""
+    accounts = {account for account, _ in got.read}
+    outside = Counter(
+        (resource.key.account, resource.key.region)
+        for resource in got.declared.resources
+        if (resource.key.account, resource.key.region) not in got.read
+        and not (resource.key.region == GLOBAL and resource.key.account in accounts)
+    )
+    return [
+        Gap(Scope(account=account, region=region), "declared there, but not configured to be read", count)
+        for (account, region), count in sorted(outside.items())
+    ]
+
+
+def _matters(finding: Finding) -> bool:
+    """Drift, or a change that was not plainly allowed: the rest is evidence, counted and not reported one by one."""
+    quiet = ("authorised", "authorised-emergency", "service-made")
+    return bool(finding.drifts) or bool(finding.unexplained) or finding.verdict.outcome not in quiet
+
+
+def _status(
+    actions: Sequence[Action], findings: Sequence[Finding], violations: Sequence[Violation], gaps: Sequence[Gap]
+) -> Status:
+    if any(isinstance(action, Held) for action in actions):
+        return "held"
+    if violations or any(finding.verdict.outcome == "indeterminate" for finding in findings):
+        return "violations"
+    return "incomplete" if gaps else "clean"
+
+
+def _acceptable(got: Collected, findings: Sequence[Finding]) -> tuple[Resource, ...]:
+    """Readings of declared resources and their parts that no open drift speaks against."""
+    settled = ("authorised", "authorised-emergency", "service-made")
+    disputed = {
+        key
+        for finding in findings
+        if finding.verdict.outcome not in settled
+        for drift in finding.drifts
+        for key in (drift.key, drift.part)
+    }
+    declared = {resource.key for resource in got.declared.resources}
+    return tuple(
+        resource
+        for resource in got.live.resources
+        if (resource.key in declared or resource.parent in declared) and resource.key not in disputed
+    )
