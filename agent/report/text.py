@@ -1,0 +1,233 @@
+"""A report in a terminal: plain lines and tables, as wide as they are told to be.
+
+Hides column widths and wrapping. Everything shown passes `agent.clean`: what others named cannot move the cursor.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from agent.clean import clean
+from agent.judge import Rule
+from agent.model import SEVERITIES
+from agent.report.content import Call, Coverage, Difference, Judged, Note, Report, Story
+from agent.report.values import CHANNELS, TESTS, words
+from agent.rules import Checked
+
+NARROWEST = 8
+"""Columns of text a cell keeps, however narrow the terminal."""
+_GAP = "  "
+_HANGING = 4
+_MARKS = "._/:|-,"
+"""After these a name may be broken."""
+_COLOURS: Mapping[str, str] = {"critical": "1;31", "high": "31", "medium": "33", "low": "36"}
+
+
+def findings_table(report: Report, width: int, *, colour: bool = False) -> str:
+    """Every finding that needs a decision, worst first: severity, resource, what changed, who, authority, case."""
+    tickets = {case.key: case.ticket for case in report.cases}
+    rows = [
+        (
+            story.severity,
+            story.name,
+            "; ".join(_headline(one) for one in story.differences) or "changed, no difference left",
+            ", ".join(story.actors) or "nobody seen",
+            _authority(story.verdict),
+            tickets.get(story.case) or story.case or "none",
+        )
+        for story in report.stories
+    ]
+    heads = ("Severity", "Resource", "What changed", "Who", "Authority", "Case")
+    return _table(heads, rows, width, _painter(colour)) if rows else "Nothing needs a decision."
+
+
+def finding_detail(report: Report, finding: str, width: int) -> str | None:
+    """One finding of the report in full, by its id; None where this scan has none by that id."""
+    stories = (*report.stories, *report.waiting, *report.to_codify)
+    story = next((story for story in stories if story.id == finding), None)
+    return "\n".join(_wrapped(_story(story), width)) if story else None
+
+
+def rules_table(rules: Sequence[Rule], width: int, *, colour: bool = False) -> str:
+    """The rules by severity, the worst first: severity, id, title, controls."""
+    ordered = sorted(rules, key=lambda rule: (-SEVERITIES.index(rule.severity), rule.id))
+    rows = [(rule.severity, rule.id, rule.title, ", ".join(rule.controls)) for rule in ordered]
+    return _table(("Severity", "Rule", "Title", "Controls"), rows, width, _painter(colour))
+
+
+def examples_table(checked: Iterable[Checked], width: int) -> str:
+    """What became of every example of the rules: passed, or what the rule decided instead."""
+    rows = [
+        (
+            "pass" if one.passed else "FAIL",
+            one.rule,
+            one.example,
+            "" if one.passed else f"expected {_broken(one.expected)}, got {_broken(one.got)}",
+        )
+        for one in checked
+    ]
+    return _table(("", "Rule", "Example", ""), rows, width)
+
+
+def coverage_lines(report: Report) -> list[str]:
+    """What was checked and what was not; gaps one by one."""
+    c = report.coverage
+    trail = c.trail
+    return [
+        f"{c.compared:,} of {c.declared:,} declared resources compared ({c.percent} %), {c.attributes:,} attributes; "
+        f"{c.live:,} live resources read",
+        f"trail {trail.start} to {trail.end}: {trail.changes:,} changes in {trail.events:,} events, "
+        f"{trail.denied:,} denied, newest event {trail.newest or 'none'}",
+        *_notes("not read", c),
+        f"{_count(c.limits)} never read: see the report" if c.limits else "no limits",
+    ]
+
+
+# --- one finding ---------------------------------------------------------------------------------------------
+
+Line = tuple[int, str]
+"""How far it is indented, and what it says."""
+
+
+def _story(story: Story) -> Iterator[Line]:
+    yield 0, f"{words(story.severity) if story.severity else 'No rule broken'}: {story.name}"
+    place = (story.id, story.type, story.key, story.account, story.region, story.stack)
+    yield 2, " · ".join(part for part in place if part)
+    for one in story.differences:
+        yield 2, _headline(one) + (f"  ({one.source})" if one.source else "")
+        yield 4, f"declared  {one.declared.text}"
+        yield 4, f"live      {one.live.text}"
+        yield from ((4, line) for line in one.detail)
+    for call in story.calls:
+        yield from _call(call)
+    if story.unexplained:
+        yield 2, story.unexplained
+    yield 2, _authority(story.verdict)
+    for test in story.verdict.tests:
+        yield 4, f"{test.result:<8}{TESTS.get(test.name, test.name)}: {test.evidence}"
+    for rule in story.rules:
+        yield 2, f"breaks {rule.id} ({rule.severity}): {rule.title}"
+        yield 4, rule.fix
+    for name in story.unnamed:
+        yield 2, f"breaks {name}, which the ruleset no longer has"
+    if story.controls:
+        yield 2, f"controls {', '.join(story.controls)}"
+
+
+def _call(call: Call) -> Iterator[Line]:
+    where = f" from {call.source_ip}" if call.source_ip else ""
+    how = CHANNELS.get(call.channel, call.channel)
+    yield 2, f"{call.time}  {call.action} by {call.actor} ({call.actor_kind}), {how}{where}"
+    if call.how:
+        yield 4, f"known from {call.how} ({call.sure} % sure)"
+    if call.why:
+        yield 4, f"explains the difference: {call.why}"
+
+
+def _headline(one: Difference) -> str:
+    return f"{one.attribute} {one.headline}".strip()
+
+
+def _authority(verdict: Judged) -> str:
+    failed = ", ".join(verdict.failed)
+    ticket = f", {verdict.ticket}" if verdict.ticket else ""
+    return words(verdict.outcome) + (f": {failed} failed" if failed else "") + ticket
+
+
+def _broken(decision: object) -> str:
+    return ("kept", "broken")[decision] if isinstance(decision, bool) else "undecided"
+
+
+def _notes(heading: str, coverage: Coverage) -> Iterator[str]:
+    for note in (*coverage.gaps, *coverage.trail.gaps):
+        hidden = f" ({note.resources:,} resources)" if note.resources else ""
+        yield f"{heading}: {clean(note.scope)}: {clean(note.why)}{hidden}"
+
+
+def _count(notes: Sequence[Note]) -> str:
+    return f"{len(notes):,} {'limit' if len(notes) == 1 else 'limits'}"
+
+
+# --- tables --------------------------------------------------------------------------------------------------
+
+
+def _painter(colour: bool) -> Mapping[str, str]:
+    return _COLOURS if colour else {}
+
+
+def _table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, colours: Mapping[str, str] | None = None
+) -> str:
+    """Rows under their heads; cells wrap, so that nothing is cut off. The first column may be coloured by its word."""
+    cleaned = [[clean(cell) for cell in row] for row in rows]
+    widths = _widths([list(heads), *cleaned], width - len(_GAP) * (len(heads) - 1))
+    lines = list(_row(heads, widths, ""))
+    lines.append(_GAP.join("-" * one for one in widths))
+    for row in cleaned:
+        lines += _row(row, widths, (colours or {}).get(row[0], ""))
+    return "\n".join(lines)
+
+
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Natural widths, the widest column giving way until all fit."""
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    while sum(widths) > room and max(widths) > NARROWEST:
+        widest = widths.index(max(widths))
+        others = [one for index, one in enumerate(widths) if index != widest]
+        # In one step down to the next widest, or as far as needed.
+        widths[widest] = max(NARROWEST, min(max(others, default=0), widths[widest] - 1), room - sum(others))
+    return widths
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], colour: str) -> Iterator[str]:
+    wrapped = [_wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    for number in range(max(map(len, wrapped))):
+        parts = [lines[number] if number < len(lines) else "" for lines in wrapped]
+        padded = [part + " " * (width - _columns(part)) for part, width in zip(parts, widths, strict=True)]
+        if colour:
+            padded[0] = f"\x1b[{colour}m{padded[0]}\x1b[0m"
+        yield _GAP.join(padded).rstrip()
+
+
+def _wrapped(lines: Iterable[Line], width: int) -> Iterator[str]:
+    """Lines no wider than told, what is left over indented below."""
+    for indent, text in lines:
+        first, *rest = _wrap(clean(text), max(NARROWEST, width - indent - _HANGING))
+        yield " " * indent + first
+        yield from (" " * (indent + _HANGING) + more for more in rest)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width` columns, broken at spaces where there are any."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if _columns(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        *full, line = _chunks(word, width)
+        lines += full
+    return [*lines, line]
+
+
+def _chunks(word: str, width: int) -> list[str]:
+    """A word too long for a line, broken after a mark where one is near, else where the line ends."""
+    chunks, chunk = [], ""
+    for character in word:
+        if chunk and _columns(chunk + character) > width:
+            cut = 1 + max(chunk.rfind(mark, len(chunk) // 2) for mark in _MARKS)
+            chunks.append(chunk[:cut] if cut else chunk)
+            chunk = chunk[cut:] if cut else ""
+        chunk += character
+    return [*chunks, chunk]
+
+
+def _columns(text: str) -> int:
+    """Terminal columns: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in ("W", "F") for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)

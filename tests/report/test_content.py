@@ -1,0 +1,194 @@
+"""`agent.report.content`: what a report says of a scan document."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from agent.report.content import Report, ReportError, read
+from agent.report.values import Shown, detail, difference, moment, shown, words
+from agent.rules import load_controls, load_rules
+from agent.shipped import shipped
+
+RULES, CONTROLS = load_rules(), load_controls()
+
+
+def of(document: dict[str, Any]) -> Report:
+    return read(document, RULES, CONTROLS)
+
+
+def test_the_document_these_tests_report_on_is_one(document: dict[str, Any]) -> None:
+    jsonschema.validate(document, json.loads(shipped("docs/scan.schema.json").read_text()))
+
+
+def test_what_needs_a_decision_comes_worst_first(document: dict[str, Any]) -> None:
+    report = of(document)
+    expected = [
+        ("critical", "aws_iam_role.settlement"),
+        ("critical", "aws_security_group.web"),
+        ("high", 'aws_ssm_parameter.feature["refunds"]'),
+        ("high", "module.data.aws_kms_key.ledger"),
+        ("medium", "aws_lambda_function.settlement"),
+        ("medium", "aws_s3_bucket payments-export-tmp"),
+    ]
+    assert expected == [(story.severity, story.name) for story in report.stories]
+    assert [case.key for case in report.cases] == ["0123456789abcdef", "fedcba9876543210", "00000000deadbeef"]
+    assert [story.name for story in report.loose] == ["module.data.aws_kms_key.ledger"]
+
+
+def test_a_case_names_findings_that_are_no_longer_seen(document: dict[str, Any]) -> None:
+    assert [case.earlier for case in of(document).cases] == [(), ("F-0000000000aa",), ()]
+
+
+def test_what_needs_no_decision_is_kept_apart(document: dict[str, Any]) -> None:
+    report = of(document)
+    assert [story.name for story in report.to_codify] == ["aws_cloudwatch_log_group.settlement"]
+    assert [story.name for story in report.waiting] == ["aws_sqs_queue.orders"]
+    assert [call.action for call in report.authorised] == ["logs:PutRetentionPolicy", "ssm:PutParameter"]
+    assert report.service_made == 1
+
+
+def test_every_finding_and_every_change_is_somewhere(document: dict[str, Any]) -> None:
+    report = of(document)
+    told = [*report.stories, *report.waiting, *report.to_codify]
+    assert sorted(item["id"] for item in document["findings"]) == sorted(story.id for story in told)
+    assert len(report.authorised) + report.service_made + sum(len(story.calls) for story in report.stories) == 9
+
+
+def test_coverage(document: dict[str, Any]) -> None:
+    coverage = of(document).coverage
+    assert (
+        coverage.declared,
+        coverage.compared,
+        coverage.percent,
+        coverage.live,
+        coverage.attributes,
+    ) == (31, 29, 93, 44, 1312)
+    assert (len(coverage.gaps), len(coverage.trail.gaps), len(coverage.limits)) == (1, 1, 2)
+    assert coverage.trail.newest == "2026-03-02 09:13:00 UTC"
+
+
+def test_nearly_all_is_not_all(document: dict[str, Any]) -> None:
+    document["coverage"] |= {"declared": 1000, "compared": 999}
+    assert of(document).coverage.percent == 99
+    document["coverage"] |= {"declared": 0, "compared": 0}
+    assert of(document).coverage.percent == 0
+
+
+def test_a_scan_is_complete_only_without_any_gap(document: dict[str, Any]) -> None:
+    assert not of(document).complete
+    document["coverage"]["gaps"] = []
+    assert not of(document).complete
+    document["coverage"]["trail"]["gaps"] = []
+    assert of(document).complete
+
+
+def test_the_calls_reason_stands_with_the_call(document: dict[str, Any]) -> None:
+    by_name = {story.name: story for story in of(document).stories}
+    assert [call.why for call in by_name["aws_security_group.web"].calls] == ["created it"]
+    assert [call.why for call in by_name['aws_ssm_parameter.feature["refunds"]'].calls] == ["", ""]
+    assert by_name['aws_ssm_parameter.feature["refunds"]'].actors == ("marco",)
+
+
+def test_controls_count_the_findings_that_speak_to_them(document: dict[str, Any]) -> None:
+    by_id = {row.control.id: row for row in of(document).controls}
+    assert len(CONTROLS) == len(by_id)
+    assert by_id["SOC2:CC8.1"].findings == 6
+    assert (by_id["PCI-DSS:8.2.1"].findings, by_id["PCI-DSS:8.2.1"].rules) == (0, ("shared-or-root-account",))
+    assert by_id["NIST-800-53:CA-7"].rules == ()
+
+
+def test_rules_count_the_findings_that_break_them(document: dict[str, Any]) -> None:
+    counts = {rule.id: count for rule, count in of(document).rules}
+    assert (counts["unticketed-change"], counts["deletion-by-hand"], counts["trail-gap"]) == (2, 1, 0)
+
+
+def test_a_rule_that_is_gone_is_named(document: dict[str, Any]) -> None:
+    (story,) = [one for one in of(document).stories if one.unnamed]
+    assert story.unnamed == ("a-rule-of-old",)
+    assert [rule.id for rule in story.rules] == ["deletion-by-hand", "ticket-does-not-cover-change"]
+
+
+@pytest.mark.parametrize("broken", [{}, {"schema": "driftwarden/scan/2"}, {"schema": "driftwarden/scan/1"}])
+def test_other_documents_are_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(ReportError, match=r"not a (whole )?scan document"):
+        of(broken)
+
+
+def test_a_damaged_document_is_refused(document: dict[str, Any]) -> None:
+    document["findings"][0]["verdict"] = None
+    with pytest.raises(ReportError, match="not a whole scan document"):
+        of(document)
+
+
+GONE = "(does not exist)"
+
+# --- values --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "(not set)"),
+        ("", "(not set)"),
+        ([], "(not set)"),
+        (0, "0"),
+        (False, "false"),
+        ("30", "30"),
+        ([1, "a"], '[1, "a"]'),
+        ({"b": 1, "a": "x", "c": None}, "a = x, b = 1"),
+        ({"tags": {"owner": "dana"}}, "tags = {owner = dana}"),
+        ({"only": None}, "(not set)"),
+    ],
+)
+def test_how_values_read(value: Any, text: str) -> None:
+    assert text == shown(value).text
+
+
+def test_long_values_need_room() -> None:
+    assert [shown("x" * length).long for length in (160, 161)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("drift", "expected"),
+    [
+        ({"kind": "changed", "declared": 0, "live": 5}, ("changed", "0", "5")),
+        ({"kind": "changed", "declared": None, "live": 5}, ("changed", "(not set)", "5")),
+        ({"kind": "missing", "declared": {"a": 1}, "live": None}, ("missing", "a = 1", GONE)),
+        ({"kind": "unmanaged", "declared": None, "live": {"a": 1}}, ("not declared", "(declared nowhere)", "a = 1")),
+        ({"kind": "unapplied", "declared": 1, "live": 2}, ("not applied", "1", "2")),
+        ({"kind": "changed", "declared": None, "live": {"a": 1}, "part": "p"}, ("added", "(not declared)", "a = 1")),
+        (
+            {"kind": "changed", "declared": {"a": 1}, "live": None, "part": "p"},
+            ("removed", "a = 1", "(does not exist)"),
+        ),
+    ],
+)
+def test_how_differences_read(drift: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    headline, declared, live = difference({"part": None, **drift})
+    assert expected == (headline, declared.text, live.text)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Item root['a'][0] ({'x': 1}) added to iterable.", "added a[0]: {'x': 1}"),
+        ("Item root['a'] (\"b\") removed from dictionary.", 'removed a: "b"'),
+        ("Value of root['n'] changed from 3 to 5.", "n: 3 to 5"),
+        ("Type of root['n'] changed from str to list and value changed from \"a\" to ['b'].", "n: \"a\" to ['b']"),
+        ("Something else about root['n']", "Something else about n"),
+    ],
+)
+def test_details_are_shortened(line: str, expected: str) -> None:
+    assert (expected,) == detail([line])
+
+
+def test_words_and_moments() -> None:
+    assert tuple(words(name) for name in ("indeterminate", "unauthorised", "service-made")) == (
+        "Undetermined",
+        "Unauthorised",
+        "Made by an AWS service",
+    )
+    assert (moment("2026-01-02T03:04:05Z"), moment("")) == ("2026-01-02 03:04:05 UTC", "")
+    assert Shown("(not set)", absent=True) == shown(None)
