@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format types check install bench wheel clean
+.PHONY: demo test lint format types check install bench wheel wheel-demo lock clean
 
 demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
 	$(BIN)/driftwarden demo --out demo-out
@@ -46,3 +46,10 @@ lock: ## after a change of dependencies; needs uv
 
 clean:
 	rm -rf $(VENV) dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+wheel-demo: ## the built wheel in an empty environment outside the repository: rules, templates and estate ship inside it
+	rm -rf dist
+	$(MAKE) --no-print-directory wheel
+	outside=$$(mktemp -d) && $(PYTHON) -m venv $$outside/venv \
+	  && $$outside/venv/bin/pip install --quiet --disable-pip-version-check "$$(ls $(CURDIR)/dist/*.whl)[demo]" \
+	  && (cd $$outside && venv/bin/driftwarden demo --out demo) ; status=$$? ; rm -rf $$outside ; exit $$status

@@ -1,0 +1,56 @@
+"""A scan's document on a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.report.content import Report
+
+_SAID = {
+    "clean": "clean: everything that was compared is as declared, and every change had authority",
+    "violations": "violations found",
+    "incomplete": "incomplete: something could not be read (see the gaps above); nothing in a gap is clean",
+    "held": "held: too much changed at once to be believed; the cases wait until two people accept them",
+}
+
+
+def width() -> int:
+    """Columns of the terminal; 120 where there is none."""
+    return shutil.get_terminal_size((120, 40)).columns
+
+
+def colour() -> bool:
+    """Whether stdout takes colours: a terminal, and nobody said NO_COLOR (https://no-color.org)."""
+    from agent.config import environment
+
+    return sys.stdout.isatty() and not environment().get("NO_COLOR")
+
+
+def report_of(document: Mapping[str, Any], folders: tuple[Path, ...] = ()) -> Report:
+    """The document as a report. Raises ReportError and RuleError."""
+    from agent.report.content import read
+    from agent.rules import load_controls, load_rules
+
+    return read(document, load_rules(folders), load_controls(folders))
+
+
+def scan_table(document: Mapping[str, Any], columns: int, folders: tuple[Path, ...] = ()) -> str:
+    """What was checked, what needs a decision, the cases, and the word for it all."""
+    from agent.clean import clean
+    from agent.report.text import coverage_lines, findings_table
+
+    report = report_of(document, folders)
+    lines = coverage_lines(report)
+    if document["findings"]:
+        lines += ["", findings_table(report, columns, colour=colour())]
+    if document["cases"]:
+        lines += ["", "Cases"]
+    for case in document["cases"]:
+        where = f"ticket {case['ticket']}" if case["ticket"] else case["state"]
+        lines.append(f"  {case['severity']:<8}  {clean(where)}  {clean(case['title'])}")
+    return "\n".join([*lines, "", f"{document['run']['id']}: {_SAID[document['status']]}"])

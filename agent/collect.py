@@ -1,0 +1,200 @@
+"""The collect stage: units of work, each read by one idempotent function whose result any worker can store.
+
+Hides sessions, which unit reads what, and that a unit that cannot look gives gaps and not an error.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent.config import Account, Config, duration
+from agent.declared import stack
+from agent.live import aws
+from agent.live.requests import Calls
+from agent.model import Gap, Scope, Snapshot, Trail
+from agent.resources import Spec
+from agent.store import Unit, UnitSpec
+from agent.trail import files, lookup, s3
+from agent.trail import read as trail
+from agent.trail.claims import PATTERNS
+from agent.trail.source import Source
+
+HOME = "us-east-1"
+"""Region that global services are read in, and that records their events
+(https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html)."""
+
+
+@dataclass(slots=True)
+class Sessions:
+    """boto3 sessions by account, made once; sessions are not safe to make in threads, clients are to use."""
+
+    config: Config
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _made: dict[int, boto3.Session] = field(default_factory=dict)
+
+    def of(self, number: int) -> boto3.Session:
+        """The session of `[[account]]` number `number`. Raises botocore's errors for a role that cannot be assumed."""
+        with self._lock:
+            if number not in self._made:
+                self._made[number] = _session(self.config.account[number])
+            return self._made[number]
+
+
+def _session(account: Account) -> boto3.Session:
+    first = account.regions[0] if account.regions else HOME
+    session = boto3.Session(profile_name=account.profile or None, region_name=first)
+    if not account.role_arn:
+        return session
+    asked: dict[str, Any] = {"RoleArn": account.role_arn, "RoleSessionName": "driftwarden"}
+    if account.external_id:
+        asked["ExternalId"] = account.external_id
+    issued = session.client("sts").assume_role(**asked)["Credentials"]
+    return boto3.Session(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], region_name=first)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a scan will read."""
+
+    units: tuple[UnitSpec, ...]
+    read: frozenset[tuple[str, str]]
+    """Account and region pairs the live reader will look at."""
+    gaps: tuple[Gap, ...]
+    """What is known beforehand not to be readable: accounts without credentials."""
+
+
+def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan:
+    """The units of one scan: a stack each, an account × region × service each, a trail source each, and the join."""
+    found: list[UnitSpec] = []  # stacks come first: no live reading is kept before they are read
+    read: set[tuple[str, str]] = set()
+    gaps: list[Gap] = []
+    accounts: dict[int, str] = {}
+    for number, account in enumerate(config.account):
+        try:
+            name = aws.identify(sessions.of(number))
+        except (ClientError, BotoCoreError) as error:
+            gaps.append(Gap(Scope(account=account.id or "*"), f"no credentials for this account: {error}"))
+            continue
+        if account.id and account.id != name:
+            why = f"the credentials belong to account {name}, not to {account.id}"
+            gaps.append(Gap(Scope(account=account.id), why))
+            continue
+        accounts[number] = name
+        read.update((name, region) for region in account.regions)
+        found += _live_units(number, name, account.regions, specs)
+    home = next(iter(accounts.values()), "*")
+    if accounts or not _needs_aws(config.trail.source):
+        # One unit: a chain of sessions crosses accounts and regions, and is followed only within one reading.
+        found.append(UnitSpec("trail", "cloudtrail", {"accounts": {str(n): name for n, name in accounts.items()}}))
+    stacks = [
+        UnitSpec("declared", one.name, {"stack": n, "account": one.account or home})
+        for n, one in enumerate(config.stack)
+    ]
+    return Plan((*stacks, *found, UnitSpec("join", "join")), frozenset(read), tuple(gaps))
+
+
+def _needs_aws(source: str) -> bool:
+    return source == "lookup" or source.startswith("s3://")
+
+
+def _live_units(number: int, account: str, regions: Sequence[str], specs: Mapping[str, Spec]) -> list[UnitSpec]:
+    listed = [spec for spec in specs.values() if not spec.same_as]
+    regional = sorted({spec.service for spec in listed if not spec.is_global})
+    everywhere = sorted({spec.service for spec in listed if spec.is_global})
+    pairs = [(region, service) for region in regions for service in regional]
+    pairs += [(HOME, service) for service in everywhere]
+    return [
+        UnitSpec(
+            "live",
+            f"{account}/{region}/{service}",
+            {"session": number, "account": account, "region": region, "service": service},
+        )
+        for region, service in pairs
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Runs units. Holds nothing between them that another worker would need."""
+
+    config: Config
+    sessions: Sessions
+    specs: Mapping[str, Spec]
+    key: bytes
+    started_at: datetime
+    pool: ThreadPoolExecutor
+    """Runs the single AWS calls; never a unit, which would wait for itself."""
+    cache: Path | None = None
+    calls: Calls = field(default_factory=Calls)
+
+    def run(self, unit: Unit) -> Snapshot | Trail:
+        """What one unit reads. Never raises for what it cannot read: that is a gap in the result."""
+        kinds: Mapping[str, Callable[[Mapping[str, Any]], Snapshot | Trail]] = {
+            "declared": self._declared,
+            "live": self._live,
+            "trail": self._trail,
+        }
+        return kinds[unit.kind](unit.args)
+
+    def _declared(self, args: Mapping[str, Any]) -> Snapshot:
+        one = self.config.stack[args["stack"]]
+        read = stack.read(
+            one.name,
+            self.config.path(one.dir),
+            state=one.state,
+            account=args["account"],
+            region=one.region,
+            owner=one.owner,
+            key=self.key,
+            taken_at=self.started_at,
+            specs=self.specs,
+            session=self.sessions.of(0),
+            cache=self.cache,
+        )
+        return read.snapshot
+
+    def _live(self, args: Mapping[str, Any]) -> Snapshot:
+        return aws.read(
+            self.sessions.of(args["session"]),
+            args["account"],
+            args["region"],
+            args["service"],
+            specs=self.specs,
+            key=self.key,
+            taken_at=self.started_at,
+            pool=self.pool,
+            calls=self.calls,
+        )
+
+    def _trail(self, args: Mapping[str, Any]) -> Trail:
+        start = self.started_at - duration(self.config.trail.lookback)
+        patterns = tuple(re.compile(pattern) for pattern in self.config.authority.ticket_patterns) or PATTERNS
+        sources = self._sources({int(number): name for number, name in args["accounts"].items()})
+        return trail.read(sources, start, self.started_at, specs=self.specs, patterns=patterns, seal_key=self.key)
+
+    def _sources(self, accounts: Mapping[int, str]) -> Iterable[Source]:
+        where = self.config.trail.source
+        if where.startswith("s3://"):
+            bucket, _, prefix = where.removeprefix("s3://").partition("/")
+            client = self.sessions.of(next(iter(accounts))).client("s3")
+            return [s3.source(client, bucket, prefix)]
+        if where != "lookup":
+            return [files.source(self.config.path(where))]
+        # Throttling is paced by the source itself: two requests a second for each account and region.
+        once = ClientConfig(retries={"total_max_attempts": 1})
+        return [
+            lookup.source(self.sessions.of(number).client("cloudtrail", region_name=region, config=once), name, region)
+            for number, name in accounts.items()
+            for region in dict.fromkeys((HOME, *self.config.account[number].regions))
+        ]

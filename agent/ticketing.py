@@ -1,0 +1,76 @@
+"""Which ticket systems the configuration names, and what they and the configuration say about authority.
+
+Hides how each system is opened, and that several answer as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent.authorise import PATHS, TESTS
+from agent.config import Config, ConfigError, duration
+from agent.model import Authority, Pipeline, Tickets, Trail
+from agent.tickets import TicketError, TicketSystem
+from agent.tickets.register import Register
+from agent.tickets.roundup import Roundup
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """The configured ticket systems, and the one that gets our cases."""
+
+    every: tuple[TicketSystem, ...]
+    target: TicketSystem | None
+
+
+def open_systems(config: Config) -> Systems:
+    """The ticket systems of a configuration. Raises `ConfigError` where it does not say which one gets the cases."""
+    made: dict[str, TicketSystem] = {}
+    if config.tickets.register is not None:
+        path = config.path(config.tickets.register.path)
+        made["register"] = Register(path, now=lambda: datetime.now(UTC))
+    if config.tickets.roundup is not None:
+        tracker = config.tickets.roundup
+        try:
+            made["roundup"] = Roundup(tracker.url, tracker.user, tracker.password)
+        except TicketError as error:
+            raise ConfigError(f"[tickets.roundup]: {error}") from None
+    name = config.tickets.file_to or "".join(made if len(made) == 1 else ())
+    if config.tickets.mode == "file" and not name:
+        raise ConfigError("[tickets]: mode is 'file': say which system gets the cases with file_to")
+    return Systems(tuple(made.values()), made.get(name))
+
+
+def authority(config: Config, systems: Systems, trail: Trail) -> Authority:
+    """Everything the verdicts on a trail's changes rest on. Asks the ticket systems; never raises for their silence."""
+    asked = config.authority
+    refs = {claim.text for change in trail.changes for claim in change.claims}
+    answers = [system.lookup(refs, trail.start, trail.end) for system in systems.every]
+    return Authority(
+        tickets=Tickets(
+            tuple(ticket for answer in answers for ticket in answer.found),
+            tuple(reason for answer in answers for reason in answer.unanswered),
+        ),
+        pipelines=tuple(
+            Pipeline(one.name, one.role, one.subject, one.source_identity, one.source_ips) for one in asked.pipeline
+        ),
+        people=asked.people,
+        paths=_paths(asked.paths),
+        approved_states=frozenset(state.lower() for state in asked.approved_states),
+        tolerance=int(duration(asked.tolerance).total_seconds()),
+        approvals=asked.approvals,
+        grace=int(duration(asked.grace).total_seconds()),
+    )
+
+
+def _paths(configured: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, ...]]:
+    for path, tests in configured.items():
+        if path not in PATHS:
+            raise ConfigError(f"[authority.paths] {path}: unknown path; known: {', '.join(PATHS)}")
+        unknown = [test for test in tests if test not in TESTS]
+        if unknown or not tests:
+            what = f"unknown test '{unknown[0]}'" if unknown else "no tests: a path without tests authorises everything"
+            raise ConfigError(f"[authority.paths] {path}: {what}; known: {', '.join(TESTS)}")
+    return {**PATHS, **{path: tuple(tests) for path, tests in configured.items()}}

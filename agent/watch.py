@@ -1,0 +1,95 @@
+"""Scanning again and again in the foreground: on a schedule, and when the files of a stack change.
+
+Hides APScheduler's defaults, which skip late runs silently, and watchdog's bursts: an editor's save or a `git pull` is
+one change.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from agent.config import duration, load
+
+SETTLE = 2.0  # seconds without a further change until the files count as settled
+_SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfstate", ".toml", ".yaml")
+
+
+def keep_scanning(
+    config: Path, every: str, scan: Callable[[], int], stop: threading.Event | None = None, settle: float = SETTLE
+) -> int:
+    """Scans now, then `every` (`15m`, `6h`) and after each change of the stacks, rules and tickets; gives the count.
+
+    Runs until `stop` is set or the user interrupts. Scans never overlap: what falls due during one follows it at once.
+    Raises ConfigError for the configuration and ValueError for `every`.
+    """
+    interval = duration(every)
+    due = threading.Event()
+    due.set()
+    stop = stop or threading.Event()
+    scheduler = BackgroundScheduler(timezone=UTC)
+    # misfire_grace_time defaults to 1 s and skips what is later: https://github.com/agronholm/apscheduler/issues/292
+    scheduler.add_job(
+        due.set, IntervalTrigger(seconds=int(interval.total_seconds())), misfire_grace_time=None, coalesce=True
+    )
+    observer = Observer()
+    changes = _Changes(due)
+    for folder in watched(config):
+        observer.schedule(changes, str(folder), recursive=True)
+    scheduler.start()
+    observer.start()
+    scans = 0
+    try:
+        while not stop.is_set():
+            if not due.wait(timeout=0.2):
+                continue
+            changes.wait_until_quiet(settle, stop)
+            due.clear()
+            scan()
+            scans += 1
+    except KeyboardInterrupt:
+        pass
+    finally:
+        observer.stop()
+        scheduler.shutdown(wait=False)
+        observer.join()
+    return scans
+
+
+def watched(config: Path) -> tuple[Path, ...]:
+    """Folders whose files matter to a scan, those that exist. Raises ConfigError."""
+    loaded = load(config)
+    names = [stack.dir for stack in loaded.stack] + list(loaded.rules.dirs)
+    if loaded.tickets.register is not None:
+        names.append(loaded.tickets.register.path)
+    folders = (loaded.path(name).resolve() for name in names)
+    return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+class _Changes(FileSystemEventHandler):
+    """Makes a scan due, and remembers when the last change was."""
+
+    def __init__(self, due: threading.Event) -> None:
+        self._due = due
+        self._last: datetime | None = None
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in ("opened", "closed_no_write") or event.is_directory:
+            return
+        names = (str(event.src_path), str(event.dest_path))
+        # Our own tickets are written by a scan: they must not cause the next one.
+        if any(name.endswith(_SUFFIXES) and not Path(name).name.startswith("DW-") for name in names):
+            self._last = datetime.now(UTC)
+            self._due.set()
+
+    def wait_until_quiet(self, settle: float, stop: threading.Event) -> None:
+        while self._last and (datetime.now(UTC) - self._last).total_seconds() < settle:
+            if stop.wait(0.05):
+                return
