@@ -187,8 +187,9 @@ class Collector:
         where = self.config.trail.source
         if where.startswith("s3://"):
             bucket, _, prefix = where.removeprefix("s3://").partition("/")
-            client = self.sessions.of(next(iter(accounts))).client("s3")
-            return [s3.source(client, bucket, prefix)]
+            client = self.sessions.of(next(iter(accounts))).client("s3", config=ClientConfig(max_pool_connections=16))
+            regions = {HOME, *(region for number in accounts for region in self.config.account[number].regions)}
+            return [s3.source(client, bucket, prefix, accounts=tuple(accounts.values()), regions=sorted(regions))]
         if where != "lookup":
             return [files.source(self.config.path(where))]
         # Throttling is paced by the source itself: two requests a second for each account and region.

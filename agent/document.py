@@ -213,6 +213,10 @@ def _finding(finding: Finding, scan: Scan, case: str | None) -> dict[str, Any]:
         "verdict": _verdict(finding.verdict),
         "severity": worst(violation.severity for violation in violations) if violations else None,
         "rules": sorted({violation.rule for violation in violations}),
+        "violations": [
+            {"rule": one.rule, "severity": one.severity, "why": one.why, "indeterminate": one.indeterminate}
+            for one in violations
+        ],
         "controls": sorted({control for violation in violations for control in violation.controls}),
         "case": case,
     }

@@ -88,7 +88,7 @@ def _due(finding: Finding, by_finding: Mapping[FindingId, Sequence[Violation]], 
     if finding.verdict.outcome != "indeterminate":
         return True
     since = known.first_seen.get(finding.id, now)
-    critical = any(violation.severity == "critical" for violation in by_finding[finding.id])
+    critical = any(one.severity == "critical" and not one.indeterminate for one in by_finding[finding.id])
     return critical or now - since >= UNDECIDED_AFTER
 
 

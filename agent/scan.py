@@ -16,6 +16,8 @@ from agent.model import (
     GLOBAL,
     Action,
     Authority,
+    Case,
+    Change,
     Drift,
     Finding,
     Gap,
@@ -107,7 +109,7 @@ def scan(got: Collected, now: datetime) -> Scan:
     return Scan(
         at=now,
         read_at=got.live.taken_at,
-        status=_status(actions, findings, violations, gaps),
+        status=_status(actions, got.known.cases, findings, violations, gaps),
         drifts=compared.drifts,
         changes=tuple(
             JudgedChange(change, verdict(change, change.targets, got.authority, known, now))
@@ -117,7 +119,7 @@ def scan(got: Collected, now: datetime) -> Scan:
         violations=violations,
         actions=actions,
         gaps=gaps,
-        limits=(*got.declared.limits, *live.limits, *compared.limits),
+        limits=(*got.declared.limits, *live.limits, *compared.limits, *_unresolved(attributed.unresolved)),
         declared=len(got.declared.resources),
         compared=compared.resources,
         live=len(live.resources),
@@ -129,16 +131,27 @@ def scan(got: Collected, now: datetime) -> Scan:
 def _never_read(got: Collected) -> list[Gap]:
     """Declared in an account or region nobody was told to read: not compared, and said so."""
     accounts = {account for account, _ in got.read}
+    told = Hidden(got.live.gaps)
     outside = Counter(
         (resource.key.account, resource.key.region)
         for resource in got.declared.resources
-        if (resource.key.account, resource.key.region) not in got.read
+        if resource.key not in told
+        and (resource.key.account, resource.key.region) not in got.read
         and not (resource.key.region == GLOBAL and resource.key.account in accounts)
     )
     return [
         Gap(Scope(account=account, region=region), "declared there, but not configured to be read", count)
         for (account, region), count in sorted(outside.items())
     ]
+
+
+def _unresolved(changes: Sequence[Change]) -> list[Limit]:
+    """Calls no resource specification knows: kept, judged, and told by name."""
+    if not changes:
+        return []
+    actions = Counter(change.action for change in changes)
+    named = ", ".join(f"{action} ×{count}" if count > 1 else action for action, count in sorted(actions.items()))
+    return [Limit(Scope(), f"changes by calls that no resource specification knows: {named}", len(changes))]
 
 
 def _matters(finding: Finding) -> bool:
@@ -148,9 +161,15 @@ def _matters(finding: Finding) -> bool:
 
 
 def _status(
-    actions: Sequence[Action], findings: Sequence[Finding], violations: Sequence[Violation], gaps: Sequence[Gap]
+    actions: Sequence[Action],
+    cases: Sequence[Case],
+    findings: Sequence[Finding],
+    violations: Sequence[Violation],
+    gaps: Sequence[Gap],
 ) -> Status:
-    if any(isinstance(action, Held) for action in actions):
+    released = {action.case.key for action in actions if not isinstance(action, Held)}
+    waiting = any(case.state == "held" and case.key not in released for case in cases)
+    if waiting or any(isinstance(action, Held) for action in actions):
         return "held"
     if violations or any(finding.verdict.outcome == "indeterminate" for finding in findings):
         return "violations"

@@ -147,4 +147,4 @@ class Authority:
     """Seconds: how far outside a ticket's window a call may fall."""
     approvals: int = 1
     grace: int = 15 * 60
-    """Seconds: how long evidence may still arrive (CloudTrail delivers in about 5 minutes, LookupEvents shows in 15)."""
+    """Seconds: how long evidence may still arrive (CloudTrail delivers in about 5 minutes, LookupEvents in 15)."""

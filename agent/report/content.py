@@ -164,6 +164,8 @@ class Story:
     rules: tuple[Rule, ...]
     unnamed: tuple[str, ...]
     """Broken rules that the ruleset at hand no longer has."""
+    because: Mapping[str, str]
+    """Broken rule → which facts break it, or could not be decided."""
     controls: tuple[str, ...]
 
     @property
@@ -321,6 +323,7 @@ def _story(item: Mapping[str, Any], rules: Mapping[str, Rule]) -> Story:
         _judged(item["verdict"]),
         tuple(rules[name] for name in item["rules"] if name in rules),
         tuple(name for name in item["rules"] if name not in rules),
+        {one["rule"]: one["why"] + " (undecided)" * one["indeterminate"] for one in item["violations"]},
         tuple(item["controls"]),
     )
 

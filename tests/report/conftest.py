@@ -78,6 +78,10 @@ def finding(number: int, drifts: list[Json], calls: list[Json], judged: Json, **
         "verdict": judged,
         "severity": None,
         "rules": [],
+        "violations": [
+            {"rule": rule, "severity": "high", "why": f"the facts of {rule}", "indeterminate": False}
+            for rule in fields.get("rules", ())
+        ],
         "controls": sorted({control for rule in broken for control in rule.controls}),
         "case": None,
         **fields,
