@@ -241,9 +241,20 @@ def _whole(drift: Drift, touch: Touch, change: Change, subject: Key) -> tuple[fl
             return (_SET_IT, f"{wanted}d it")
         # PutRolePolicy creates and updates alike; a deletion never explains what is there.
         return (_MAY_HAVE, "wrote it") if touch.act == "update" and wanted == "create" else (0.0, "")
+    if touch.type == subject.type and touch.act == wanted and _of_the_same(drift, change):
+        return (_MAY_HAVE, f"{wanted}d a part of the same resource, by an id the live reading does not show")
     if touch.type == drift.key.type and drift.key in change.targets and touch.act == wanted:
         return (_MAY_HAVE, f"{wanted}d the resource it belongs to")
     return (0.0, "")
+
+
+def _of_the_same(drift: Drift, change: Change) -> bool:
+    """Whether the call acts on a part of this parent that no identity could be found for (`sg-1|||||sgr-2`)."""
+    return any(
+        target.type == drift.part.type and target.id.startswith(f"{drift.key.id}||")
+        for target in change.targets
+        if drift.part is not None
+    )
 
 
 def _explains(asked: Any, live: Any, attribute: Attribute) -> bool:

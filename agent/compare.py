@@ -182,8 +182,15 @@ class _Comparing:
                 yield Drift(key, "unmanaged", live=dict(resource.attributes), basis="unset")
             elif parent in self.by_key:
                 yield from self._added(self.by_key[parent][0], resource)
-            elif parent not in self.live and parent not in self.unread and parent not in self.undeclarable:
+            elif self._tells_nothing(parent):
                 yield Drift(key, "unmanaged", live=dict(resource.attributes), basis="unset")
+
+    def _tells_nothing(self, parent: Key) -> bool:
+        """Whether a part must be told by itself: its parent is nowhere, or AWS provides it and it is no drift."""
+        found = self.live.get(parent)
+        if found is not None:
+            return bool(found.note)
+        return parent not in self.unread and parent not in self.undeclarable
 
     def _added(self, parent: Resource, part: Resource) -> Iterable[Drift]:
         if _ignored(part.attribute, parent.ignore_changes) or self.accepted.get(part.key) == part.attributes:

@@ -13,7 +13,7 @@ from agent.model import Secret, Unknown
 
 
 def seal(key: bytes, value: Any) -> Any:
-    """The value with every leaf of a mapping, or the whole of anything else, as a `Secret`.
+    """The value with every leaf of a mapping or of a list of mappings, or the whole of anything else, as a `Secret`.
 
     Null, "" and empty collections stay as they are: that nothing is set is no secret, and must compare equal to absent.
     """
@@ -21,5 +21,7 @@ def seal(key: bytes, value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return {name: seal(key, item) for name, item in value.items()}
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        return [seal(key, item) for item in value]
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return Secret(hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest())

@@ -145,6 +145,22 @@ def test_deleting_the_parent_explains_its_missing_parts() -> None:
     assert {one.why for one in by_key[GROUP_KEY].candidates} == {"deleted it"}
 
 
+def test_a_rule_changed_by_its_id_explains_the_rule_that_went() -> None:
+    inside = replace(rule(443), address=group().address, stack="shop")
+    asked = {
+        "ModifySecurityGroupRulesRequest": {
+            "GroupId": GROUP_KEY.id,
+            "SecurityGroupRule": {
+                "SecurityGroupRuleId": "sgr-0aaaaaaaaaaaaaaaa",
+                "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "0.0.0.0/0"},
+            },
+        }
+    }
+    edited = record("ModifySecurityGroupRules", "ec2", requestParameters=asked)
+    finding = the(attributed([group(), inside], [group(), rule(22)], [edited]))
+    assert (finding.key, finding.unexplained) == (GROUP_KEY, "")
+
+
 def change(*touches: Touch, minute: int = 0, targets: tuple[Key, ...] = (QUEUE_KEY,)) -> Change:
     return Change(
         (f"e{minute}",),

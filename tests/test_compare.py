@@ -160,6 +160,11 @@ def test_a_part_without_its_parent_is_told_alone_unless_the_parent_was_not_read(
     assert compared([], [rule(22)], gaps=[Gap(Scope(ACCOUNT, REGION, "aws_security_group"), "denied")]).drifts == ()
 
 
+def test_a_part_of_what_aws_provides_is_told_by_itself() -> None:
+    provided = replace(group(), note="AWS creates it with the VPC")
+    assert only(compared([], [provided, rule(22)])).key == rule(22).key
+
+
 def test_a_removed_inline_part_changes_the_parent() -> None:
     drift = only(compared([group(), inline(rule(443))], [group()]))
     assert (drift.kind, drift.key, drift.attribute, drift.live) == ("changed", GROUP_KEY, "ingress", None)
