@@ -10,7 +10,7 @@ demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against i
 	$(BIN)/driftwarden demo --out demo-out
 
 test: $(VENV)/.installed ## the whole test suite
-	$(BIN)/pytest
+	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

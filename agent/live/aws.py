@@ -90,6 +90,8 @@ class _Reader:
     """By call: specs that name the same listing share its answer."""
     constants: dict[str, Future[Any]] = field(default_factory=dict)
     """By call and part kept: answers of detail calls that bind nothing, and so are the same for every item."""
+    batches: dict[tuple[str, Any], Future[Any]] = field(default_factory=dict)
+    """By call and bound value: the answer that holds the item's entry among others."""
 
     def outcomes(self, mine: Mapping[str, Spec], pool: Executor) -> Iterable[Resource | Gap | None]:
         for spec in mine.values():
@@ -100,7 +102,10 @@ class _Reader:
                     self.constants[signature] = pool.submit(self.answer, spec, call, {})
         waiting: list[Future[Resource | Gap | None]] = []
         for name, spec in mine.items():
-            for item in self.listed(name):
+            items = list(self.listed(name))
+            # Before the items that wait for them: the pool is first in, first out.
+            self.ask_batches(spec, items, pool)
+            for item in items:
                 if isinstance(item, Gap):
                     yield item
                 elif spec.details:
@@ -109,6 +114,23 @@ class _Reader:
                     yield self.outcome(name, item)
         for future in waiting:
             yield future.result()
+
+    def ask_batches(self, spec: Spec, items: Iterable[Item | Gap], pool: Executor) -> None:
+        for call in spec.details:
+            if not call.batch:
+                continue
+            ((argument, path),) = call.bind.items()
+            found = (_value(path, item) for item in items if not isinstance(item, Gap))
+            names = list(dict.fromkeys(name for name in found if name is not None))
+            for start in range(0, len(names), call.batch):
+                chunk = names[start : start + call.batch]
+                answer = pool.submit(self.answer, spec, call, {argument: chunk})
+                self.batches.update({(_signature(spec, call), name): answer for name in chunk})
+
+    def entry(self, spec: Spec, call: Call, bound: Any) -> Any:
+        """The bound item's entry in the answer of its batch; None where the answer has none."""
+        answer = self.batches[_signature(spec, call), bound].result()
+        return next((entry for entry in _entries(answer) if _value(call.match, entry) == bound), None)
 
     def pages(self, spec: Spec, call: Call, bound: Mapping[str, Any]) -> list[Page]:
         return self.requests.pages(call.service or spec.service, call.operation, {**call.args, **bound})
@@ -157,7 +179,11 @@ class _Reader:
             if None in bound.values():
                 continue
             try:
-                if call.bind:
+                if call.batch:
+                    item[call.into] = self.entry(spec, call, *bound.values())
+                    if item[call.into] is None:
+                        return True, ""
+                elif call.bind:
                     item[call.into] = self.answer(spec, call, bound)
                 else:
                     item[call.into] = self.constants[_signature(spec, call, call.items)].result()

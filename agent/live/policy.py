@@ -10,6 +10,7 @@ from botocore import xform_name
 from agent.resources import Spec
 
 NAMED_OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("resourcegroupstaggingapi", "get_resources"): "tag:GetResources",
     ("s3", "list_buckets"): "s3:ListAllMyBuckets",
     ("s3", "get_bucket_encryption"): "s3:GetEncryptionConfiguration",
     ("s3", "get_public_access_block"): "s3:GetBucketPublicAccessBlock",

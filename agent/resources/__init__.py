@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import jmespath
+
 from agent.model import Act
 
 Item = Mapping[str, Any]
@@ -44,7 +46,12 @@ class Call:
     args: Mapping[str, Any] = field(default_factory=dict)
     """Constant arguments."""
     bind: Mapping[str, str] = field(default_factory=dict)
-    """Argument → JMESPath on the listed item; detail calls only."""
+    """Argument → JMESPath on the listed item; detail calls only. One that finds null: the call does not apply, `into`
+    becomes None. A detail call that binds nothing is made once for all items."""
+    batch: int = 0
+    """Items that share one detail call: its only bound argument is then a list of at most so many. 0: a call each."""
+    match: str = ""
+    """JMESPath on an entry of a batch's answer: what was bound for its item. An item without an entry is gone."""
     into: str = ""
     """Field of the item that receives the answer; detail calls only."""
     gone: tuple[str, ...] = ()
@@ -127,7 +134,8 @@ class Spec:
     identifiers: tuple[str, ...] = ("id", "arn", "name")
     """Terraform attributes whose values an API call may name the resource by."""
     names: Mapping[str, Path] = field(default_factory=dict)
-    """Identity and identifier attributes that are not compared: Terraform name → path in the item."""
+    """Identity and identifier attributes that are not compared: Terraform name → path in the item. An identity that
+    comes out as "" says that the item is no resource (a key that only waits for its deletion)."""
     is_global: bool = False
     event_source: str = ""
     """`sqs.amazonaws.com`; empty: `<service>.amazonaws.com`."""
@@ -144,6 +152,33 @@ class Spec:
     """Reason why AWS or another service owns this item (default VPC, service-linked role), else "": never unmanaged."""
     default: Callable[[Attributes], bool] | None = None
     """Whether a part equals what AWS sets by itself: then it is not unmanaged."""
+
+
+def tags_of_all(service: str) -> Call:
+    """One paged call for the tags of every resource of a service in the region, in place of a call for each.
+
+    The index behind it lags behind the service by seconds to minutes: what it then tells wrongly is drift that no call
+    explains, which is pending before it is anything else.
+    https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+    """
+    return Call(
+        "get_resources",
+        items="ResourceTagMappingList",
+        args={"ResourceTypeFilters": [service], "ResourcesPerPage": 100},
+        into="Tagged",
+        service="resourcegroupstaggingapi",
+    )
+
+
+def tags_at(arn: Path) -> Path:
+    """The item's tags in the answer of `tags_of_all`, by its ARN or the end of it; never tagged: not in it."""
+    find = arn if callable(arn) else jmespath.compile(arn).search
+
+    def tags(item: Item) -> Any:
+        name = find(item)
+        return next((entry["Tags"] for entry in item["Tagged"] or () if entry["ResourceARN"].endswith(name)), [])
+
+    return tags
 
 
 @functools.cache

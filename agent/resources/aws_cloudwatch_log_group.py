@@ -1,7 +1,7 @@
 """CloudWatch Logs log group."""
 
 from agent import tags
-from agent.resources import Attribute, Call, Event, Item, Spec
+from agent.resources import Attribute, Call, Event, Item, Spec, tags_at, tags_of_all
 
 _BY_SERVICES = ("/aws/", "/aws-glue/", "API-Gateway-Execution-Logs_", "RDSOSMetrics", "sns/")
 """How the names begin under which services make their own groups, once something is logged."""
@@ -17,15 +17,7 @@ _ON_GROUPS = "contains(requestParameters.resourceArn || '', ':log-group:')"
 SPEC = Spec(
     service="logs",
     listing=Call("describe_log_groups", items="logGroups"),
-    details=(
-        Call(
-            "list_tags_for_resource",
-            items="tags",
-            bind={"resourceArn": "logGroupArn"},
-            into="tags",
-            gone=("ResourceNotFoundException",),
-        ),
-    ),
+    details=(tags_of_all("logs"),),
     identity=("name",),
     identifiers=("name", "arn"),
     names={"name": "logGroupName", "arn": "logGroupArn"},
@@ -34,7 +26,7 @@ SPEC = Spec(
         Attribute("retention_in_days", "retentionInDays", "number", "logging", default=0),
         Attribute("kms_key_id", "kmsKeyId", topic="encryption"),
         Attribute("log_group_class", "logGroupClass", topic="logging", default="STANDARD"),
-        Attribute("tags_all", "tags", "tags"),
+        Attribute("tags_all", tags_at("logGroupArn"), "tags"),
     ),
     events=(
         Event(

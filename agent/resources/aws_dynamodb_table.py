@@ -5,7 +5,11 @@ from typing import Any
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Call, Event, Item, Spec
+from agent.resources import Attribute, Call, Event, Item, Spec, tags_at, tags_of_all
+
+LONGEST_RECOVERY = 35
+"""Days that a table can be taken back where the call does not say:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PointInTimeRecoverySpecification.html"""
 
 GONE = ("ResourceNotFoundException", "TableNotFoundException")
 
@@ -68,12 +72,9 @@ def _asked_recovery(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     asked = _asked(record, "pointInTimeRecoverySpecification")
     if not asked:
         return None
-    return [
-        {
-            "enabled": asked.get("pointInTimeRecoveryEnabled"),
-            "recovery_period_in_days": asked.get("recoveryPeriodInDays", 0),
-        }
-    ]
+    enabled = asked.get("pointInTimeRecoveryEnabled")
+    days = asked.get("recoveryPeriodInDays", LONGEST_RECOVERY if enabled else 0)
+    return [{"enabled": enabled, "recovery_period_in_days": days}]
 
 
 def _asked_encryption(record: Mapping[str, Any]) -> list[dict[str, Any]] | Unknown | None:
@@ -106,7 +107,7 @@ SPEC = Spec(
         _detail("describe_table", "Table", "Table"),
         _detail("describe_continuous_backups", "ContinuousBackupsDescription", "Backups"),
         _detail("describe_time_to_live", "TimeToLiveDescription", "Ttl"),
-        Call("list_tags_of_resource", items="Tags", bind={"ResourceArn": "Table.TableArn"}, into="Tags", gone=GONE),
+        tags_of_all("dynamodb"),
     ),
     identity=("name",),
     names={"name": "TableName", "id": "TableName", "arn": "Table.TableArn"},
@@ -128,7 +129,7 @@ SPEC = Spec(
         Attribute("stream_enabled", "Table.StreamSpecification.StreamEnabled", "bool", "data", default=False),
         Attribute("stream_view_type", "Table.StreamSpecification.StreamViewType", topic="data"),
         Attribute("ttl", _ttl, "list", "data"),
-        Attribute("tags_all", "Tags", "tags"),
+        Attribute("tags_all", tags_at("Table.TableArn"), "tags"),
     ),
     events=(
         Event(

@@ -1,7 +1,7 @@
 """KMS key managed by the customer. A key that only waits for its deletion is, as for Terraform, no key any more."""
 
 from agent import tags
-from agent.resources import Attribute, Call, Event, Item, Spec
+from agent.resources import Attribute, Call, Event, Item, Spec, tags_at, tags_of_all
 
 ID = "(resources[?type=='AWS::KMS::Key'].ARN | [0]) || requestParameters.keyId"
 """The request may name the key by an alias; `resources` has its ARN."""
@@ -35,7 +35,7 @@ SPEC = Spec(
             gone=("NotFoundException",),
         ),
         Call("get_key_rotation_status", bind={"KeyId": ROTATABLE}, into="Rotation", gone=("NotFoundException",)),
-        Call("list_resource_tags", items="Tags", bind={"KeyId": CUSTOMER}, into="Tags", gone=("NotFoundException",)),
+        tags_of_all("kms"),
     ),
     identity=("key_id",),
     identifiers=("id", "key_id", "arn"),
@@ -50,7 +50,7 @@ SPEC = Spec(
         Attribute("customer_master_key_spec", "Metadata.KeySpec", topic="encryption", default="SYMMETRIC_DEFAULT"),
         Attribute("multi_region", "Metadata.MultiRegion", "bool", "encryption", default=False),
         Attribute("description", "Metadata.Description"),
-        Attribute("tags_all", "Tags", "tags"),
+        Attribute("tags_all", tags_at("Metadata.Arn"), "tags"),
     ),
     events=(
         Event(

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Call, Event, Item, Path, Spec
+from agent.resources import Attribute, Call, Event, Item, Path, Spec, tags_at, tags_of_all
 
 
 def _function(record: Mapping[str, Any]) -> str | None:
@@ -66,15 +66,7 @@ _ASKED: Mapping[str, Path] = {
 SPEC = Spec(
     service="lambda",
     listing=Call("list_functions", items="Functions"),
-    details=(
-        Call(
-            "list_tags",
-            items="Tags",
-            bind={"Resource": "FunctionArn"},
-            into="Tags",
-            gone=("ResourceNotFoundException",),
-        ),
-    ),
+    details=(tags_of_all("lambda"),),
     identity=("function_name",),
     identifiers=("function_name", "arn"),
     names={"function_name": "FunctionName", "arn": "FunctionArn"},
@@ -107,7 +99,7 @@ SPEC = Spec(
             "file_system_config", "FileSystemConfigs[].{arn: Arn, local_mount_path: LocalMountPath}", "list", "data"
         ),
         Attribute("description", "Description"),
-        Attribute("tags_all", "Tags", "tags"),
+        Attribute("tags_all", tags_at("FunctionArn"), "tags"),
     ),
     events=(
         Event("CreateFunction", _function, "create", sets={**_ASKED, "tags_all": tags.at("requestParameters.tags")}),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import tags
-from agent.resources import Attribute, Call, Event, Spec
+from agent.resources import Attribute, Call, Event, Spec, tags_at, tags_of_all
 
 ATTRIBUTES = (
     Attribute("policy", "Attributes.Policy", "policy", "exposure"),
@@ -48,17 +48,11 @@ SPEC = Spec(
             into="Attributes",
             gone=("NotFound", "NotFoundException"),
         ),
-        Call(
-            "list_tags_for_resource",
-            items="Tags",
-            bind={"ResourceArn": "TopicArn"},
-            into="Tags",
-            gone=("ResourceNotFound", "ResourceNotFoundException"),
-        ),
+        tags_of_all("sns"),
     ),
     identity=("arn",),
     names={"arn": "TopicArn", "id": "TopicArn", "name": lambda item: item["TopicArn"].rsplit(":", 1)[-1]},
-    attributes=(*ATTRIBUTES, Attribute("tags_all", "Tags", "tags")),
+    attributes=(*ATTRIBUTES, Attribute("tags_all", tags_at("TopicArn"), "tags")),
     events=(
         Event(
             "CreateTopic", "responseElements.topicArn", "create", sets={"tags_all": tags.at("requestParameters.tags")}

@@ -1,7 +1,10 @@
 """Amazon SQS queue."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from agent import tags
-from agent.resources import Attribute, Call, Event, Spec
+from agent.resources import Attribute, Call, Event, Spec, tags_at, tags_of_all
 
 GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
@@ -29,6 +32,15 @@ ATTRIBUTES = (
     Attribute("redrive_allow_policy", "Attributes.RedriveAllowPolicy", "json", "data"),
 )
 
+
+def _queue(record: Mapping[str, Any]) -> list[list[str]]:
+    """The queue's URL as the call spells it (there are older forms), and its name where the queue is the account's."""
+    asked, answered = (record.get(part) or {} for part in ("requestParameters", "responseElements"))
+    url = str(asked.get("queueUrl") or answered["queueUrl"])
+    _, account, name = url.rsplit("/", 2)
+    return [[url, name] if account == record.get("recipientAccountId") else [url]]
+
+
 SPEC = Spec(
     service="sqs",
     listing=Call("list_queues", items="QueueUrls[].{QueueUrl: @}", args={"MaxResults": 1000}),
@@ -41,7 +53,7 @@ SPEC = Spec(
             into="Attributes",
             gone=GONE,
         ),
-        Call("list_queue_tags", items="Tags", bind={"QueueUrl": "QueueUrl"}, into="Tags", gone=GONE),
+        tags_of_all("sqs"),
     ),
     # The name and not the ARN: the listing gives it, so a queue whose details are refused still has its name.
     identity=("name",),
@@ -52,26 +64,26 @@ SPEC = Spec(
         "id": "QueueUrl",
         "name": lambda item: item["QueueUrl"].rsplit("/", 1)[-1],
     },
-    attributes=(*ATTRIBUTES, Attribute("tags_all", "Tags", "tags")),
+    attributes=(*ATTRIBUTES, Attribute("tags_all", tags_at("Attributes.QueueArn"), "tags")),
     events=(
         Event(
             "CreateQueue",
-            "responseElements.queueUrl",
+            _queue,
             "create",
             sets={"tags_all": tags.at("requestParameters.tags")},
         ),
-        Event("DeleteQueue", "requestParameters.queueUrl", "delete"),
+        Event("DeleteQueue", _queue, "delete"),
         Event(
             "SetQueueAttributes",
-            "requestParameters.queueUrl",
+            _queue,
             sets={
                 attribute.name: str(attribute.path).replace("Attributes", "requestParameters.attributes")
                 for attribute in ATTRIBUTES
             },
         ),
-        Event("AddPermission", "requestParameters.queueUrl", sets={"policy": ""}),
-        Event("RemovePermission", "requestParameters.queueUrl", sets={"policy": ""}),
-        Event("TagQueue", "requestParameters.queueUrl", sets={"tags_all": tags.at("requestParameters.tags")}),
-        Event("UntagQueue", "requestParameters.queueUrl", sets={"tags_all": ""}),
+        Event("AddPermission", _queue, sets={"policy": ""}),
+        Event("RemovePermission", _queue, sets={"policy": ""}),
+        Event("TagQueue", _queue, sets={"tags_all": tags.at("requestParameters.tags")}),
+        Event("UntagQueue", _queue, sets={"tags_all": ""}),
     ),
 )

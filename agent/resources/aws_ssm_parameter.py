@@ -4,13 +4,18 @@ from collections.abc import Iterable, Mapping
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Attributes, Call, Event, Item, Path, Spec
+from agent.resources import Attribute, Attributes, Call, Event, Item, Path, Spec, tags_at, tags_of_all
 
 _READABLE = "Type != 'SecureString' && Name || `null`"
 """Nothing for a SecureString: the call is not made for it."""
 
 
 _NEVER_READ = Unknown("a SecureString is never read")
+
+
+def _arn_end(item: Item) -> str:
+    """`/shop/price` and `shop/price` have the same ARN, and cannot both exist."""
+    return ":parameter/" + str(item["Name"]).removeprefix("/")
 
 
 def _value(item: Item) -> str | Unknown:
@@ -38,21 +43,15 @@ SPEC = Spec(
     listing=Call("describe_parameters", items="Parameters", args={"MaxResults": 50}),
     details=(
         Call(
-            "get_parameter",
-            items="Parameter",
+            "get_parameters",
+            items="Parameters",
             args={"WithDecryption": False},
-            bind={"Name": _READABLE},
+            bind={"Names": _READABLE},
+            batch=10,
+            match="Name",
             into="Parameter",
-            gone=("ParameterNotFound",),
         ),
-        Call(
-            "list_tags_for_resource",
-            items="TagList",
-            args={"ResourceType": "Parameter"},
-            bind={"ResourceId": "Name"},
-            into="Tags",
-            gone=("InvalidResourceId",),
-        ),
+        tags_of_all("ssm"),
     ),
     split=_with_value,
     identity=("name",),
@@ -66,7 +65,7 @@ SPEC = Spec(
         Attribute("data_type", "DataType", default="text"),
         Attribute("allowed_pattern", "AllowedPattern"),
         Attribute("description", "Description"),
-        Attribute("tags_all", "Tags", "tags"),
+        Attribute("tags_all", tags_at(_arn_end), "tags"),
     ),
     events=(
         Event(

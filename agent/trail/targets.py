@@ -137,13 +137,16 @@ def _resources(found: Any) -> Iterator[tuple[str, ...]]:
             yield usable
 
 
+_MASKS = ("HIDDEN_DUE_TO_SECURITY", "<sensitiveDataRemoved>", "Value hidden due to security")
+
+
 def _usable(name: str | int) -> bool:
     return not isinstance(name, bool) and name != "" and not _is_masked(name)
 
 
 def _is_masked(found: Any) -> bool:
-    """CloudTrail's own masks: `HIDDEN_DUE_TO_SECURITY_REASONS`, `***`, `****`."""
-    return isinstance(found, str) and (found.startswith("HIDDEN_DUE_TO_SECURITY") or found.strip("*") == "" != found)
+    """CloudTrail's own masks: a phrase, or three stars and more; one star is a policy's "everybody"."""
+    return isinstance(found, str) and (found.startswith(_MASKS) or (len(found) > 2 and not found.strip("*")))
 
 
 def _unmasked(found: Any) -> Any:

@@ -47,6 +47,9 @@ def s3(asked: Asked) -> Answer:
     return S3_ANSWERS[asked.operation]
 
 
+TAGS = Call("list_queue_tags", items="Tags", bind={"QueueUrl": "QueueUrl"}, into="Tags")
+
+
 def sqs(*names: str) -> Any:
     def told(asked: Asked) -> Answer:
         match asked.operation:
@@ -57,6 +60,10 @@ def sqs(*names: str) -> Any:
             case "GetQueueAttributes":
                 name = asked.parameters["QueueUrl"].rsplit("/", 1)[-1]
                 return Answer({"Attributes": {"QueueArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"}})
+            case "GetResources":
+                arns = (f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}" for name in names)
+                tags = [{"Key": "team", "Value": "payments"}]
+                return Answer({"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tags} for arn in arns]})
             case _:
                 return Answer({"Tags": {"team": "payments"}})
 
@@ -187,12 +194,12 @@ def test_throttling_is_ridden_out(small_aws: SmallAws, session: boto3.Session) -
 
 def test_throttling_that_does_not_end_is_a_gap(small_aws: SmallAws, session: boto3.Session) -> None:
     throttled = error("ThrottlingException", message="Rate exceeded")
-    small_aws.told = except_for(sqs("a", "b"), "ListQueueTags", throttled, of="/b")
+    small_aws.told = except_for(sqs("a", "b"), "GetQueueAttributes", throttled, of="/b")
     snapshot = read_all(session, "sqs")
     (gap,) = snapshot.gaps
     assert gap.scope.id == "b"
-    assert gap.why.startswith("sqs:ListQueueTags: ThrottlingException: ")
-    assert small_aws.asked["ListQueueTags"] == 3
+    assert gap.why.startswith("sqs:GetQueueAttributes: ThrottlingException: ")
+    assert small_aws.asked["GetQueueAttributes"] == 3
     assert ids(snapshot, "aws_sqs_queue") == ["a"]
 
 
@@ -318,10 +325,45 @@ def test_an_operation_without_a_paginator_is_paged_by_its_tokens(small_aws: Smal
     assert ids(read_all(session, "dynamodb", {"aws_insights": spec}), "aws_insights") == ["a", "b"]
 
 
+def test_a_token_that_repeats_without_a_paginator_is_a_gap(small_aws: SmallAws, session: boto3.Session) -> None:
+    small_aws.told = lambda asked: Answer({"ContributorInsightsSummaries": [], "NextToken": "again"})
+    spec = Spec(
+        service="dynamodb", listing=Call("list_contributor_insights"), identity=("name",), names={}, attributes=()
+    )
+    (gap,) = read_all(session, "dynamodb", {"aws_insights": spec}).gaps
+    assert gap.why.endswith("the service repeated its page token 'again'")
+
+
+def test_pages_of_a_detail_are_one_value(small_aws: SmallAws, session: boto3.Session) -> None:
+    def told(asked: Asked) -> Answer:
+        if asked.operation == "ListTagsOfResource":
+            more = {"NextToken": "2"} if "NextToken" not in asked.parameters else {}
+            return Answer({"Tags": [{"Key": "b" if not more else "a", "Value": "x"}], **more})
+        return Answer({"TableNames": ["ledger"]})
+
+    small_aws.told = told
+    tags = Call("list_tags_of_resource", items="Tags", bind={"ResourceArn": "TableName"}, into="Tags")
+    spec = replace(
+        SPECS["aws_dynamodb_table"],
+        details=(tags,),
+        names={"name": "TableName"},
+        attributes=(Attribute("tags_all", "Tags", "tags"),),
+    )
+    (table,) = read_all(session, "dynamodb", {"aws_dynamodb_table": spec}).resources
+    assert table.attributes["tags_all"] == {"a": "x", "b": "x"}
+
+
+def test_an_account_without_any_is_empty_and_whole(small_aws: SmallAws, session: boto3.Session) -> None:
+    small_aws.told = lambda asked: Answer({})  # what SQS answers where there is no queue
+    assert read_all(session, "sqs") == Snapshot("live", AT)
+
+
 def test_a_weird_item_is_a_gap_and_the_rest_is_read(small_aws: SmallAws, session: boto3.Session) -> None:
     small_aws.told = except_for(sqs("a", "b"), "ListQueueTags", Answer({"Tags": {"team": "x"}}), of="/a")
     spec = replace(
-        SPECS["aws_sqs_queue"], attributes=(Attribute("team", lambda item: {"x": 1}[item["Tags"]["team"]], "number"),)
+        SPECS["aws_sqs_queue"],
+        details=(*SPECS["aws_sqs_queue"].details, TAGS),
+        attributes=(Attribute("team", lambda item: {"x": 1}[item["Tags"]["team"]], "number"),),
     )
     snapshot = read_all(session, "sqs", {"aws_sqs_queue": spec})
     assert snapshot.gaps == (
@@ -352,8 +394,10 @@ def test_an_entry_that_does_not_expand_is_a_gap_over_its_type(small_aws: SmallAw
 
 def test_a_call_whose_binding_finds_nothing_is_not_made(small_aws: SmallAws, session: boto3.Session) -> None:
     small_aws.told = sqs("a")
-    details = (Call("list_queue_tags", items="Tags", bind={"QueueUrl": "Nowhere"}, into="Tags"),)
-    spec = replace(SPECS["aws_sqs_queue"], details=details, names={**SPECS["aws_sqs_queue"].names, "arn": "None"})
+    details = (replace(TAGS, bind={"QueueUrl": "Nowhere"}),)
+    attributes = (Attribute("tags_all", "Tags", "tags"),)
+    names = {**SPECS["aws_sqs_queue"].names, "arn": "None"}
+    spec = replace(SPECS["aws_sqs_queue"], details=details, attributes=attributes, names=names)
     snapshot = read_all(session, "sqs", {"aws_sqs_queue": spec})
     assert snapshot.gaps == ()
     assert snapshot.resources[0].attributes["tags_all"] == {}
@@ -373,7 +417,13 @@ def test_a_detail_that_binds_nothing_is_asked_once(small_aws: SmallAws, session:
 
 def test_secrets_leave_the_reader_as_digests_only(small_aws: SmallAws, session: boto3.Session) -> None:
     small_aws.told = sqs("a")
-    spec = replace(SPECS["aws_sqs_queue"], attributes=(Attribute("tags", "Tags", "map", secret=True),))
+    spec = replace(
+        SPECS["aws_sqs_queue"],
+        details=(TAGS,),
+        attributes=(Attribute("tags", "Tags", "map", secret=True),),
+        identifiers=(),
+    )
+    spec = replace(spec, names={"name": SPECS["aws_sqs_queue"].names["name"]})
     (queue,) = read_all(session, "sqs", {"aws_sqs_queue": spec}).resources
     assert queue.attributes["tags"] == {"team": seal(KEY, "payments")}
     assert isinstance(queue.attributes["tags"]["team"], Secret)
@@ -411,3 +461,34 @@ def test_a_pool_it_was_given_stays_open(small_aws: SmallAws, session: boto3.Sess
 
 def test_identify_tells_the_account(aws_env: Mapping[str, str]) -> None:
     assert identify(boto3.Session()) == ACCOUNT
+
+
+def parameters(*names: str, vanished: str = "") -> Any:
+    def told(asked: Asked) -> Answer:
+        match asked.operation:
+            case "DescribeParameters":
+                return Answer({"Parameters": [{"Name": name, "Type": "String"} for name in names]})
+            case "GetParameters":
+                there = [name for name in asked.parameters["Names"] if name != vanished]
+                return Answer({"Parameters": [{"Name": name, "Value": name.upper()} for name in there]})
+            case _:
+                return Answer({"ResourceTagMappingList": []})
+
+    return told
+
+
+def test_items_of_a_batch_share_a_call_and_each_gets_its_own_entry(small_aws: SmallAws, session: boto3.Session) -> None:
+    names = [f"p{number}" for number in range(23)]
+    small_aws.told = parameters(*names, vanished="p7")
+    snapshot = read_all(session, "ssm")
+    assert snapshot.gaps == ()
+    assert sorted(ids(snapshot, "aws_ssm_parameter")) == sorted(set(names) - {"p7"})
+    assert {one.attributes["value"] for one in snapshot.resources if one.key.id == "p9"} == {seal(KEY, "P9")}
+    assert dict(small_aws.asked) == {"DescribeParameters": 1, "GetParameters": 3, "GetResources": 1}
+
+
+def test_a_batch_that_is_refused_is_a_gap_for_each_of_its_items(small_aws: SmallAws, session: boto3.Session) -> None:
+    small_aws.told = except_for(parameters("a", "b"), "GetParameters", error("AccessDeniedException"))
+    snapshot = read_all(session, "ssm")
+    assert [gap.scope.id for gap in snapshot.gaps] == ["a", "b"]
+    assert snapshot.resources == ()

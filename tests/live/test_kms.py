@@ -10,15 +10,26 @@ from agent.model import Snapshot
 from agent.resources import load
 from tests.live.conftest import IMPATIENT, Answer, Asked, SmallAws, error
 
+TAGGED = {
+    "ResourceARN": "arn:aws:kms:us-east-1:123456789012:key/k",
+    "Tags": [{"Key": "team", "Value": "payments"}],
+}
+
 
 def read_key(small_aws: SmallAws, session: boto3.Session, **metadata: str) -> Snapshot:
-    described = {"KeyId": "k", "KeyManager": "CUSTOMER", "KeySpec": "SYMMETRIC_DEFAULT", "KeyState": "Enabled"}
+    described = {
+        "KeyId": "k",
+        "Arn": TAGGED["ResourceARN"],
+        "KeyManager": "CUSTOMER",
+        "KeySpec": "SYMMETRIC_DEFAULT",
+        "KeyState": "Enabled",
+    }
     answers = {
         "ListKeys": Answer({"Keys": [{"KeyId": "k", "KeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"}]}),
         "DescribeKey": Answer({"KeyMetadata": {**described, **metadata}}),
         "GetKeyPolicy": Answer({"Policy": "{}"}),
         "GetKeyRotationStatus": Answer({"KeyRotationEnabled": True, "RotationPeriodInDays": 365}),
-        "ListResourceTags": Answer({"Tags": [{"TagKey": "team", "TagValue": "payments"}]}),
+        "GetResources": Answer({"ResourceTagMappingList": [TAGGED]}),
     }
 
     def told(asked: Asked) -> Answer:
@@ -49,7 +60,7 @@ def test_a_key_of_aws_is_described_and_asked_nothing_more(small_aws: SmallAws, s
     snapshot = read_key(small_aws, session, KeyManager="AWS")
     assert snapshot.gaps == ()
     assert [one.note for one in snapshot.resources] == ["managed by AWS"]
-    assert dict(small_aws.asked) == {"ListKeys": 1, "DescribeKey": 1}
+    assert dict(small_aws.asked) == {"ListKeys": 1, "DescribeKey": 1, "GetResources": 1}
 
 
 @pytest.mark.parametrize("spec", ["RSA_2048", "ECC_NIST_P256", "HMAC_256"])

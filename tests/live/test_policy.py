@@ -17,8 +17,8 @@ def test_actions_are_named_as_iam_names_them() -> None:
         "s3:GetEncryptionConfiguration",
         "s3:ListAllMyBuckets",
         "sqs:GetQueueAttributes",
-        "sqs:ListQueueTags",
         "sqs:ListQueues",
+        "tag:GetResources",
     )
 
 

@@ -412,4 +412,4 @@ def test_a_secure_string_is_never_asked_for(aws_env: Item, moto_reset: Callable[
     values = {resource.key.id: resource.attributes["value"] for resource in snapshot.resources}
     assert values["/secret"] == Unknown("a SecureString is never read")
     assert set(values) == {"/plain", "/secret"}
-    assert calls.by_action()["ssm:GetParameter"] == 1
+    assert calls.by_action()["ssm:GetParameters"] == 1

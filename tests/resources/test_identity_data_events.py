@@ -21,6 +21,7 @@ TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:ledger"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/0000"
 TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/ledger"
 QUEUE = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/orders"
+OTHERS = "https://sqs.us-east-1.amazonaws.com/999988887777/orders"
 POLICY = '{"Version": "2012-10-17", "Statement": []}'
 TAGS = [{"key": "team", "value": "payments"}]
 
@@ -219,3 +220,17 @@ def test_a_record_that_shows_nothing_touches_nothing(record: Mapping[str, Any]) 
     events = [(spec.service, event.name) for spec in MINE.values() for event in spec.events]
     touched = [name for service, name in events if TARGETS.of(f"{service}.amazonaws.com", name, record)]
     assert touched == []
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        (QUEUE, {QUEUE, "orders"}),
+        (f"https://queue.amazonaws.com/{ACCOUNT}/orders", {f"https://queue.amazonaws.com/{ACCOUNT}/orders", "orders"}),
+        (OTHERS, {OTHERS}),
+    ],
+)
+def test_a_queue_is_known_by_name_in_its_own_account_only(url: str, names: set[str]) -> None:
+    record = {"recipientAccountId": ACCOUNT, "requestParameters": {"queueUrl": url}}
+    (touch,) = TARGETS.of("sqs.amazonaws.com", "DeleteQueue", record)
+    assert set(touch.ids) == names

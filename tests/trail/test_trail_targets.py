@@ -30,7 +30,7 @@ SET = Event(
 
 def test_a_queue_through_its_own_spec() -> None:
     (touch,) = change_of(record()).touches
-    assert (touch.type, touch.ids, touch.act) == ("aws_sqs_queue", (QUEUE,), "update")
+    assert (touch.type, touch.ids, touch.act) == ("aws_sqs_queue", (QUEUE, "orders"), "update")
     assert touch.sets == {"visibility_timeout_seconds": "60"}
 
 

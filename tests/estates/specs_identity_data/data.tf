@@ -130,7 +130,7 @@ resource "aws_sqs_queue" "full" {
   receive_wait_time_seconds  = 10
   visibility_timeout_seconds = 60
   kms_master_key_id          = "alias/aws/sqs"
-  redrive_policy             = jsonencode({ deadLetterTargetArn = "arn:aws:sqs:us-east-1:123456789012:bare", maxReceiveCount = 4 })
+  redrive_policy             = jsonencode({ deadLetterTargetArn = aws_sqs_queue.bare.arn, maxReceiveCount = 4 })
   policy = jsonencode({
     Version   = "2012-10-17"
     Statement = [{ Sid = "Own", Effect = "Allow", Principal = { AWS = "123456789012" }, Action = "sqs:SendMessage", Resource = "*" }]

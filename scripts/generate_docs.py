@@ -1,0 +1,234 @@
+"""Writes the references that follow from the code: resource types, rules, and what the reader must be allowed to do.
+
+    python scripts/generate_docs.py
+
+`make docs` runs it; `tests/test_docs.py` fails where a page is not what it would write.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.facts import FACTS
+from agent.judge import Condition, Example, Rule
+from agent.live.policy import actions
+from agent.model import SEVERITIES
+from agent.resources import Attribute, Event, Spec, load
+from agent.rules import Control, load_controls, load_rules
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+_GENERATED = "<!-- Written by scripts/generate_docs.py (`make docs`): change the code and not this page. -->"
+_KINDS = {
+    "text": "as text",
+    "number": "as a number",
+    "bool": "as a boolean",
+    "set": "as a set",
+    "list": "in order",
+    "map": "as a map",
+    "policy": "as a policy document",
+    "json": "as JSON",
+    "tags": "as tags",
+}
+
+
+def resources_page() -> str:
+    """`docs/resources.md`: every resource type, what of it is compared, and which calls change it."""
+    specs = load()
+    rows = [_summary(name, spec, specs) for name, spec in specs.items()]
+    return _page(
+        _GENERATED,
+        "# Resource types",
+        "What this release reads and compares. A type that is not here, and an attribute that is not here, is never "
+        "compared: each scan names both among its limits.",
+        _table(("Type", "Service", "Region", "Attributes", "CloudTrail calls", "Part of"), rows),
+        "**Identity** is what names a resource on both sides; a call may name it by any of the **names**. Values are "
+        'compared in one canonical form: null, empty text, `[]` and `{}` are equal, and so are `30` and `"30"`. An '
+        "attribute that is not set equals its default. *Not on record* marks what a call sets without CloudTrail "
+        "showing the value: the call may then explain a difference, and is never certain to.",
+        *(_type(name, spec) for name, spec in specs.items()),
+    )
+
+
+def _summary(name: str, spec: Spec, specs: Mapping[str, Spec]) -> Sequence[str]:
+    if spec.same_as:
+        there = f"as `{spec.same_as}`"
+        return (_link(name), spec.service, _region(spec), there, there, f"`{spec.parent.type}`" if spec.parent else "")
+    whole = f"`{spec.parent.type}`" if spec.parent else ""
+    return (_link(name), spec.service, _region(spec), str(len(spec.attributes)), str(len(_calls(name, specs))), whole)
+
+
+def _calls(name: str, specs: Mapping[str, Spec]) -> list[str]:
+    """Names of the calls that change the type, those written with another type's file included."""
+    events = [event for other, spec in specs.items() if name in (other, spec.same_as) for event in spec.events]
+    return sorted({event.name for event in events})
+
+
+def _type(name: str, spec: Spec) -> str:
+    heading = f"## {name}"
+    if spec.same_as:
+        return _page(
+            heading, f"The same fact of AWS as [`{spec.same_as}`](#{spec.same_as}), and compared as such."
+        ).strip()
+    facts = [f"Identity: {_codes(spec.identity)}.", f"Names: {_codes(spec.identifiers)}."]
+    if spec.parent:
+        where = spec.parent.attribute if isinstance(spec.parent.attribute, str) else ""
+        shown = f", where it shows up in `{where}`" if where else ""
+        facts.append(f"Part of `{spec.parent.type}`{shown}: one that nobody declares is told with it.")
+    facts += [f"`{one.attribute}` declares parts of type `{one.type}`." for one in spec.inline]
+    return _page(
+        heading,
+        " ".join(facts),
+        _table(("Attribute", "Compared", "About", "Default"), map(_attribute, spec.attributes)),
+        _table(("Call", "Does", "Sets"), [_event(event, spec) for event in spec.events]),
+    ).strip()
+
+
+def _attribute(one: Attribute) -> Sequence[str]:
+    how = _KINDS[one.kind] + (", sealed" if one.secret else "")
+    default = "" if one.default is None else f"`{json.dumps(one.default)}`"
+    return (f"`{one.name}`", how, one.topic, default)
+
+
+def _event(event: Event, spec: Spec) -> Sequence[str]:
+    source = (event.source or spec.event_source or spec.service).removesuffix(".amazonaws.com")
+    sets = [f"`{name}`" + ("" if path else " (not on record)") for name, path in event.sets.items()]
+    return (f"`{source}:{event.name}`", event.act, ", ".join(sets))
+
+
+def _region(spec: Spec) -> str:
+    return "global" if spec.is_global else "regional"
+
+
+def rules_page() -> str:
+    """`docs/rules.md`: the rules by severity, the facts they ask, the controls they speak to."""
+    rules, controls = load_rules(), load_controls()
+    by_severity = sorted(rules, key=lambda rule: (-SEVERITIES.index(rule.severity), rule.id))
+    counts = Counter(rule.severity for rule in rules)
+    shown = ", ".join(f"{counts[one]} {one}" for one in reversed(SEVERITIES) if counts[one])
+    return _page(
+        _GENERATED,
+        "# Rules",
+        f"{len(rules)} rules ship: {shown}. A rule is a YAML file in `rules/` with its examples inside; "
+        "`driftwarden rules --test` runs them. Rules of your own stand in the directories that `[rules] dirs` names, "
+        "and one with the id of a shipped rule replaces it.",
+        *(_rule(rule, controls) for rule in by_severity),
+        "## Facts a rule may ask",
+        "A finding has one set of facts for each change that decided its outcome. A fact is never missing: `none`, "
+        "`unseen` and `settled` are words, and what could not be determined makes the rule *undecided*, which is "
+        "reported. Values may be shell-style wildcards.",
+        _table(
+            ("Fact", "Says", "Values"), [(f"`{n}`", f.about, _codes(f.values) or "any text") for n, f in FACTS.items()]
+        ),
+        "## Controls",
+        "Evidence *supports* a control or *partially supports* it; whether it satisfies the control is the auditor's "
+        "word. Titles are short ones of our own.",
+        _table(("Control", "Title", "Relation", "Evidence from"), _controls(controls.values(), rules)),
+    )
+
+
+def _rule(rule: Rule, controls: Mapping[str, Control]) -> str:
+    named = [f"- `{name}` {controls[name].title} ({controls[name].relation})" for name in rule.controls]
+    unless = [f"Not broken where {_condition(rule.unless)}."] if rule.unless else []
+    return _page(
+        f"## {rule.id}",
+        f"**{rule.severity.capitalize()}.** {rule.title}.",
+        rule.why,
+        f"*What to do:* {rule.fix}",
+        " ".join([f"Broken where {_condition(rule.when)}.", *unless]),
+        _bullets("Known false positives:", rule.false_positives),
+        _bullets("Examples:", [_example(one) for one in rule.examples]),
+        "\n".join(["Controls:", "", *named]),
+    ).strip()
+
+
+def _condition(condition: Condition) -> str:
+    return "; or where ".join(
+        " and ".join(f"`{name}` is {_codes(words, ' or ')}" for name, words in clauses) for clauses in condition
+    )
+
+
+def _example(one: Example) -> str:
+    return f"{one.name}: **{'broken' if one.violates else 'kept'}**"
+
+
+def _controls(controls: Iterable[Control], rules: Sequence[Rule]) -> list[Sequence[str]]:
+    naming = Counter(control for rule in rules for control in rule.controls)
+    return [
+        (
+            f"{one.framework}: `{one.number}`",
+            one.title,
+            one.relation,
+            _naming(naming[one.id]) if one.evidence == "rules" else "every report",
+        )
+        for one in sorted(controls, key=lambda control: control.id)
+    ]
+
+
+def _naming(count: int) -> str:
+    return "1 rule" if count == 1 else f"{count} rules"
+
+
+def iam_policy() -> str:
+    """`docs/iam-policy.json`: a policy for the role that driftwarden reads with.
+
+    SecureString parameters are never asked for. The denial is for whoever takes the role over: a permission to read
+    parameters would decrypt them wherever the key's own policy allows that.
+    """
+    statements: list[Mapping[str, Any]] = [
+        {"Sid": "ReadResources", "Effect": "Allow", "Action": list(actions(load())), "Resource": "*"},
+        {"Sid": "LookUpEvents", "Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*"},
+        {
+            "Sid": "NeverDecryptParameters",
+            "Effect": "Deny",
+            "Action": "kms:Decrypt",
+            "Resource": "*",
+            "Condition": {"StringLike": {"kms:ViaService": "ssm.*.amazonaws.com"}},
+        },
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "resources.md": resources_page,
+    "rules.md": rules_page,
+    "iam-policy.json": iam_policy,
+}
+"""File in `docs` → its content."""
+
+
+def _page(*paragraphs: str) -> str:
+    return "\n\n".join(part for part in paragraphs if part) + "\n"
+
+
+def _bullets(heading: str, entries: Iterable[str]) -> str:
+    lines = [f"- {entry}" for entry in entries]
+    return "\n".join([heading, "", *lines]) if lines else ""
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; empty where it would have no rows."""
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    rule = "|" + "---|" * len(heads)
+    return "\n".join(["| " + " | ".join(heads) + " |", rule, *lines]) if lines else ""
+
+
+def _codes(words: Iterable[str], between: str = ", ") -> str:
+    return between.join(f"`{word}`" for word in words)
+
+
+def _link(name: str) -> str:
+    return f"[`{name}`](#{name})"
+
+
+def main() -> None:
+    """Writes every page."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+        print(DOCS / name)
+
+
+if __name__ == "__main__":
+    main()
