@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format types check install bench wheel wheel-demo lock clean
+.PHONY: demo test lint format types check install bench docs wheel wheel-demo lock clean
 
 demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
 	$(BIN)/driftwarden demo --out demo-out
@@ -36,6 +36,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 bench: $(VENV)/.installed ## ratios against `terraform plan -refresh-only`; needs terraform and the AWS provider
 	$(BIN)/python benchmarks/scan.py
+
+docs: $(VENV)/.installed ## the generated pages in docs/
+	$(BIN)/python scripts/generate_docs.py
 
 wheel: $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -37,7 +37,7 @@ THRESHOLD = 0.5
 
 _SET_IT = 0.95  # the call asked for exactly the value that is live
 _MAY_HAVE = 0.7  # the call sets this attribute, its record does not show the value
-_SOME_UPDATE = 0.5  # an update of this resource whose record says nothing of attributes
+_SOME_UPDATE = 0.4  # below THRESHOLD: the record names nothing that differs, so it is shown and never explains
 _SET_OTHER = 0.2  # the call set this attribute to something that is not live now
 
 
@@ -194,7 +194,10 @@ _NOT_SEEN = "actor unknown: no call in the trail explains it"
 
 
 def _before(trail: Trail) -> str:
-    return f"actor unknown: before the trail's window, which begins {trail.start:%Y-%m-%d %H:%M} UTC"
+    return (
+        "actor unknown: before the trail's window, or by a call the trail does not show: "
+        f"none since {trail.start:%Y-%m-%d %H:%M} UTC explains it"
+    )
 
 
 def rank(drift: Drift, changes: Iterable[Change], specs: Mapping[str, Spec]) -> tuple[Candidate, ...]:

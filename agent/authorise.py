@@ -6,6 +6,7 @@ answered never passes.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -54,22 +55,33 @@ def authorise(
 
     `first_seen` says when an open finding was first reported: one nobody explains is `pending` for `authority.grace`.
     """
-    known: dict[Key, Resource] = {}
-    for resource in resources:
-        known.setdefault(resource.key, resource)
-        if resource.address:
-            known[resource.key] = resource
-    return tuple(_finding(finding, authority, known, first_seen.get(finding.id, now), now) for finding in findings)
+    estate = Estate(resources)
+    return tuple(_finding(finding, authority, estate, first_seen.get(finding.id, now), now) for finding in findings)
 
 
-def _finding(
-    finding: Finding, authority: Authority, known: Mapping[Key, Resource], first_seen: datetime, now: datetime
-) -> Finding:
+class Estate:
+    """What is known of every resource when its changes are judged."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        """`resources` of both sides; what is declared tells more than what is live."""
+        self.known: dict[Key, Resource] = {}
+        stacks: dict[str, set[str]] = defaultdict(set)
+        for resource in resources:
+            if resource.address or resource.key not in self.known:
+                self.known[resource.key] = resource
+            stacks[resource.address].add(resource.stack)
+        self.shared = frozenset(address for address, found in stacks.items() if len(found) > 1)
+        """Addresses that more than one stack has: alone they do not say which resource is meant."""
+
+
+def _finding(finding: Finding, authority: Authority, estate: Estate, first_seen: datetime, now: datetime) -> Finding:
     judged = []
     for item in finding.changes:
         # Only this resource's share of the call: a ticket may cover one target and not the other.
-        targets = tuple(key for key in item.change.targets if key == finding.key or _part_of(key, finding, known))
-        judged.append(JudgedChange(item.change, verdict(item.change, targets, authority, known, now)))
+        targets = tuple(
+            key for key in item.change.targets if key == finding.key or _part_of(key, finding, estate.known)
+        )
+        judged.append(JudgedChange(item.change, verdict(item.change, targets, authority, estate, now)))
     verdicts = [item.verdict for item in judged]
     if finding.unexplained:
         verdicts.append(_unseen(finding, now - first_seen < timedelta(seconds=authority.grace)))
@@ -100,13 +112,11 @@ def _unseen(finding: Finding, fresh: bool) -> Verdict:
     return Verdict("pending" if waiting else "indeterminate", (Test("actor", "unknown", finding.unexplained),))
 
 
-def verdict(
-    change: Change, targets: Sequence[Key], authority: Authority, known: Mapping[Key, Resource], now: datetime
-) -> Verdict:
+def verdict(change: Change, targets: Sequence[Key], authority: Authority, estate: Estate, now: datetime) -> Verdict:
     """Was this change authorised for these targets, by what, and which tests say so."""
     if change.actor.kind == "service":
         return Verdict("service-made", (Test("actor", "pass", f"{change.actor.name}: {change.actor.how}"),))
-    asked = _Asking(change, targets, authority, known)
+    asked = _Asking(change, targets, authority, estate)
     best = asked.best(change.time)
     if best.outcome == "unauthorised":
         # An approval given after the change regularises it, and never makes it authorised.
@@ -122,13 +132,12 @@ def verdict(
 class _Asking:
     """One change's tests, evaluated once each."""
 
-    def __init__(
-        self, change: Change, targets: Sequence[Key], authority: Authority, known: Mapping[Key, Resource]
-    ) -> None:
+    def __init__(self, change: Change, targets: Sequence[Key], authority: Authority, estate: Estate) -> None:
         self.change = change
         self.targets = targets
         self.authority = authority
-        self.known = known
+        self.known = estate.known
+        self.shared = estate.shared
         self.actor = _actor(change)
         self.pipeline = _pipeline(change, authority.pipelines)
 
@@ -238,11 +247,19 @@ class _Asking:
         if not (scope.addresses or scope.resources or scope.types):
             return bool(scope.accounts)
         for one in (resource, parent):
-            if one and one.address and _matches(one.address, scope.addresses):
+            if one and one.address and self._addressed(one, scope.addresses):
                 return True
             if one and any(_matches(name, scope.resources) for name in (one.key.id, *one.identifiers)):
                 return True
         return _matches(key.type, scope.types) or _matches(key.id, scope.resources)
+
+    def _addressed(self, one: Resource, patterns: Sequence[str]) -> bool:
+        """By `stack/address`, by a pattern, or by the address alone where no other stack has the same."""
+        if _matches(f"{one.stack}/{one.address}", patterns):
+            return True
+        if one.address in patterns:
+            return one.address not in self.shared
+        return _matches(one.address, patterns)
 
     def implementer(self, ticket: Ticket, _at: datetime) -> Test:
         person = self._person()

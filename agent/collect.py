@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,13 +23,13 @@ from agent.config import Account, Config, duration
 from agent.declared import stack
 from agent.live import aws
 from agent.live.requests import Calls
-from agent.model import Gap, Scope, Snapshot, Trail
+from agent.model import GLOBAL, Gap, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.store import Unit, UnitSpec
 from agent.trail import files, lookup, s3
 from agent.trail import read as trail
 from agent.trail.claims import PATTERNS
-from agent.trail.source import Source
+from agent.trail.source import EVERYWHERE, Source
 
 HOME = "us-east-1"
 """Region that global services are read in, and that records their events
@@ -97,11 +98,15 @@ def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan
     if accounts or not _needs_aws(config.trail.source):
         # One unit: a chain of sessions crosses accounts and regions, and is followed only within one reading.
         found.append(UnitSpec("trail", "cloudtrail", {"accounts": {str(n): name for n, name in accounts.items()}}))
+    else:
+        gaps.append(Gap(EVERYWHERE, "no credentials to read CloudTrail with"))
     stacks = [
         UnitSpec("declared", one.name, {"stack": n, "account": one.account or home})
         for n, one in enumerate(config.stack)
     ]
-    return Plan((*stacks, *found, UnitSpec("join", "join")), frozenset(read), tuple(gaps))
+    # Two tables of one account share what is read without a region.
+    once = {(unit.kind, unit.name): unit for unit in (*stacks, *found, UnitSpec("join", "join"))}
+    return Plan(tuple(once.values()), frozenset(read), tuple(gaps))
 
 
 def _needs_aws(source: str) -> bool:
@@ -122,6 +127,26 @@ def _live_units(number: int, account: str, regions: Sequence[str], specs: Mappin
         )
         for region, service in pairs
     ]
+
+
+def lost(unit: Unit, specs: Mapping[str, Spec]) -> tuple[Gap, ...]:
+    """What stays unread where a unit gave no result, however often it was tried."""
+    why = f"{unit.kind} {unit.name}: {unit.error or 'not read'}"
+    if unit.kind == "trail":
+        return (Gap(EVERYWHERE, why),)
+    account = unit.args["account"]
+    if unit.kind == "declared":
+        return (Gap(Scope(account=account), why),)
+    mine = {name: spec for name, spec in specs.items() if spec.service == unit.args["service"] and not spec.same_as}
+    regions = {name: GLOBAL if spec.is_global else unit.args["region"] for name, spec in mine.items()}
+    return tuple(Gap(Scope(account, region, name), why) for name, region in regions.items())
+
+
+def blame(error: BaseException) -> str:
+    """An error nobody foresaw, by name and place; not by its text, which may hold what was being read."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +184,17 @@ class Collector:
             key=self.key,
             taken_at=self.started_at,
             specs=self.specs,
-            session=self.sessions.of(0),
+            session=self._state_session(),
             cache=self.cache,
         )
         return read.snapshot
+
+    def _state_session(self) -> boto3.Session | None:
+        """The first account's session; None where it cannot be had, which matters only to a state in S3."""
+        try:
+            return self.sessions.of(0)
+        except (ClientError, BotoCoreError):
+            return None
 
     def _live(self, args: Mapping[str, Any]) -> Snapshot:
         return aws.read(

@@ -193,9 +193,10 @@ class _Comparing:
         return parent not in self.unread and parent not in self.undeclarable
 
     def _added(self, parent: Resource, part: Resource) -> Iterable[Drift]:
-        if _ignored(part.attribute, parent.ignore_changes) or self.accepted.get(part.key) == part.attributes:
-            return
         basis = _basis(parent, part.attribute)
+        known = basis == "unset" and self.accepted.get(part.key) == part.attributes
+        if known or _ignored(part.attribute, parent.ignore_changes):
+            return
         yield _drift(
             parent,
             "changed",

@@ -13,10 +13,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta, inspect
+
+from agent.toml_file import TomlFile
+
+_AccountId = Annotated[str, Meta(pattern=r"^(\d{12})?$")]
 
 
 class ConfigError(Exception):
@@ -40,7 +46,7 @@ class Stack(_Part, frozen=True):
     dir: str
     state: str = ""
     """Path relative to `dir`, or `s3://bucket/key`; empty: the backend block, else `terraform.tfstate`."""
-    account: str = ""
+    account: _AccountId = ""
     """Account of its resources; empty: the account of the credentials."""
     region: str = "us-east-1"
     owner: str = ""
@@ -49,9 +55,9 @@ class Stack(_Part, frozen=True):
 class Account(_Part, frozen=True):
     """An AWS account to read, and with which credentials."""
 
-    id: str = ""
+    id: _AccountId = ""
     """Expected account id; empty: whatever the credentials belong to."""
-    regions: tuple[str, ...] = ("us-east-1",)
+    regions: Annotated[tuple[str, ...], Meta(min_length=1)] = ("us-east-1",)
     profile: str = ""
     role_arn: str = ""
     external_id: str = ""
@@ -76,16 +82,21 @@ class PipelineConfig(_Part, frozen=True):
     source_ips: tuple[str, ...] = ()
 
 
+PathName = Literal["pipeline", "manual", "standing"]
+TestName = Literal["actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation"]
+"""The paths and tests of `agent.authorise`; a test holds the two together."""
+
+
 class AuthorityConfig(_Part, frozen=True):
     """What makes a change authorised."""
 
     pipeline: tuple[PipelineConfig, ...] = ()
     people: dict[str, str] = {}
     """AWS principal (name, or wildcard over the ARN) → user in the ticket system."""
-    paths: dict[str, tuple[str, ...]] = {}
+    paths: dict[PathName, Annotated[tuple[TestName, ...], Meta(min_length=1)]] = {}
     """Path → required tests; a path left out keeps its default."""
     approved_states: tuple[str, ...] = ("approved", "scheduled", "implement", "implementing", "in progress")
-    approvals: int = 1
+    approvals: Annotated[int, Meta(ge=0)] = 1
     tolerance: str = "0m"
     grace: str = "15m"
     ticket_patterns: tuple[str, ...] = ()
@@ -124,6 +135,8 @@ class StoreConfig(_Part, frozen=True):
     """`sqlite:///path`, the path relative to the configuration, or `postgresql://…`."""
     key: str = "driftwarden.key"
     """File of the install key that seals sensitive values; made when missing. Keep it apart from the store."""
+    cache: str = ".driftwarden-cache"
+    """Folder of parsed configuration files, so that what did not change is not parsed again. Safe to delete."""
 
 
 class ReportConfig(_Part, frozen=True):
@@ -143,7 +156,7 @@ class Config(_Part, frozen=True):
 
     estate: Estate = Estate()
     stack: tuple[Stack, ...] = ()
-    account: tuple[Account, ...] = (Account(),)
+    account: Annotated[tuple[Account, ...], Meta(min_length=1)] = (Account(),)
     trail: TrailSource = TrailSource()
     authority: AuthorityConfig = AuthorityConfig()
     tickets: TicketsConfig = TicketsConfig()
@@ -175,36 +188,31 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     try:
-        text = data.decode()
-        tree = tomllib.loads(text)
+        file = TomlFile(path, data.decode(), {})
+        tree = tomllib.loads(file.text)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 at byte {error.start} of the file") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+        raise ConfigError(file.not_toml(str(error))) from None
     for field in ("base", "sha256"):
         if field in tree:
-            raise _mistake(path, text, f"$.{field}", f"unknown field '{field}'")
-    resolved = _resolve(tree, path, text, "$")
+            raise ConfigError(file.mistake(f"$.{field}", f"unknown field '{field}'"))
+    resolved = _resolve(tree, file, "$")
     try:
         config = msgspec.convert(resolved, Config)
     except msgspec.ValidationError as error:
-        raise _explain(path, text, str(error)) from None
-    _check(config, path, text)
+        raise _explain(file, str(error)) from None
+    _check(config, file)
     return msgspec.structs.replace(config, base=str(path.resolve().parent), sha256=hashlib.sha256(data).hexdigest())
 
 
 def duration(text: str) -> timedelta:
     """`30s`, `15m`, `12h`, `7d` → a length of time. Raises `ValueError`."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if match is None:
         raise ValueError(f"'{text}' is no duration; write for example 15m, 12h or 7d")
     return int(match[1]) * timedelta(**{{"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]: 1})
-
-
-def state_dir() -> Path | None:
-    """Where systemd keeps our state (`StateDirectory=`), if it started us."""
-    value = os.environ.get("STATE_DIRECTORY", "")
-    return Path(value.split(":", 1)[0]) if value else None
 
 
 def environment() -> Mapping[str, str]:
@@ -227,7 +235,7 @@ def aws_environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _check(config: Config, path: Path, text: str) -> None:
+def _check(config: Config, file: TomlFile) -> None:
     """What types alone cannot say."""
     for where, value in (
         ("$.trail.lookback", config.trail.lookback),
@@ -237,108 +245,122 @@ def _check(config: Config, path: Path, text: str) -> None:
         try:
             duration(value)
         except ValueError as error:
-            raise _mistake(path, text, where, str(error)) from None
+            raise ConfigError(file.mistake(where, str(error))) from None
     for n, pipeline in enumerate(config.authority.pipeline):
-        if not (pipeline.subject or pipeline.source_identity or pipeline.source_ips):
-            why = "a role alone does not prove a pipeline: add subject, source_identity or source_ips"
-            raise _mistake(path, text, f"$.authority.pipeline[{n}]", why)
-    for pattern in config.authority.ticket_patterns:
+        _check_pipeline(pipeline, f"$.authority.pipeline[{n}]", file)
+    for n, pattern in enumerate(config.authority.ticket_patterns):
         try:
             re.compile(pattern)
         except re.error as error:
-            raise _mistake(path, text, "$.authority.ticket_patterns", f"'{pattern}': {error}") from None
+            raise ConfigError(file.mistake(f"$.authority.ticket_patterns[{n}]", f"'{pattern}': {error}")) from None
     names = [stack.name for stack in config.stack]
     for n, name in enumerate(names):
         if name in names[:n]:
-            raise _mistake(path, text, f"$.stack[{n}].name", f"two stacks are named '{name}'")
+            raise ConfigError(file.mistake(f"$.stack[{n}].name", f"two stacks are named '{name}'"))
     target = config.tickets.file_to
-    if target and getattr(config.tickets, target) is None:
-        raise _mistake(path, text, "$.tickets.file_to", f"'{target}' has no [tickets.{target}] table")
+    systems = [name for name in ("register", "roundup") if getattr(config.tickets, name) is not None]
+    if target and target not in systems:
+        raise ConfigError(file.mistake("$.tickets.file_to", f"'{target}' has no [tickets.{target}] table"))
+    if config.tickets.mode == "file" and not target and len(systems) != 1:
+        why = (
+            "say which system gets the cases with file_to" if systems else "add [tickets.register] or [tickets.roundup]"
+        )
+        raise ConfigError(file.mistake("$.tickets.mode", f"'file' files cases into a ticket system: {why}"))
 
 
-_REFERENCE = re.compile(r"\$\{(env|file|cred):([^}]+)\}")
+def _check_pipeline(pipeline: PipelineConfig, where: str, file: TomlFile) -> None:
+    if not (pipeline.subject or pipeline.source_identity or pipeline.source_ips):
+        why = "a role alone does not prove a pipeline: add subject, source_identity or source_ips"
+        raise ConfigError(file.mistake(where, why))
+    for n, block in enumerate(pipeline.source_ips):
+        try:
+            ip_network(block)
+        except ValueError as error:
+            raise ConfigError(
+                file.mistake(f"{where}.source_ips[{n}]", f"{error}; write for example 203.0.113.0/24")
+            ) from None
 
 
-def _resolve(value: Any, path: Path, text: str, where: str) -> Any:
+_REFERENCE = re.compile(r"\$\{(\w+):([^}]*)\}")
+
+
+def _resolve(value: Any, file: TomlFile, where: str) -> Any:
     """`${env:NAME}`, `${file:/path}` and `${cred:name}` (systemd's LoadCredential) replaced by what they name."""
     if isinstance(value, dict):
-        return {name: _resolve(item, path, text, f"{where}.{name}") for name, item in value.items()}
+        return {name: _resolve(item, file, f"{where}.{name}") for name, item in value.items()}
     if isinstance(value, list):
-        return [_resolve(item, path, text, f"{where}[{n}]") for n, item in enumerate(value)]
+        return [_resolve(item, file, f"{where}[{n}]") for n, item in enumerate(value)]
     if not isinstance(value, str):
         return value
 
     def replaced(match: re.Match[str]) -> str:
-        kind, name = match[1], match[2]
-        if kind == "env":
-            if name not in os.environ:
-                raise _mistake(path, text, where, f"the environment has no {name}")
-            return os.environ[name]
-        folder = os.environ.get("CREDENTIALS_DIRECTORY", "") if kind == "cred" else ""
-        try:
-            return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\n")
-        except OSError as error:
-            raise _mistake(path, text, where, f"{match[0]}: {error.strerror}") from None
+        found = _named(match[1], match[2], match[0], file, where)
+        file.replaced[found] = match[0]
+        return found
 
     return _REFERENCE.sub(replaced, value)
 
 
-def _explain(path: Path, text: str, message: str) -> ConfigError:
-    """msgspec's message in our form: its path becomes a line, an unknown field gets a suggestion."""
+def _named(kind: str, name: str, reference: str, file: TomlFile, where: str) -> str:
+    """What a reference names."""
+    if kind == "env":
+        if name not in os.environ:
+            raise ConfigError(file.mistake(where, f"the environment has no {name}"))
+        return os.environ[name]
+    folder = {"file": str(file.path.parent), "cred": os.environ.get("CREDENTIALS_DIRECTORY", "")}.get(kind)
+    if folder is None:
+        raise ConfigError(
+            file.mistake(where, f"{reference}: a reference is ${{env:NAME}}, ${{file:PATH}} or ${{cred:NAME}}")
+        )
+    if not folder:
+        raise ConfigError(
+            file.mistake(where, f"{reference}: CREDENTIALS_DIRECTORY is not set; systemd does with LoadCredential=")
+        )
+    try:
+        return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise ConfigError(file.mistake(where, f"{reference}: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        raise ConfigError(file.mistake(where, f"{reference}: not UTF-8")) from None
+
+
+def _explain(file: TomlFile, message: str) -> ConfigError:
+    """msgspec's message in our form: its path becomes a line, and what would be right is said."""
     said, _, where = message.partition(" - at `")
-    where = where.rstrip("`") or "$"
+    where = where.removeprefix("key` in `").rstrip("`") or "$"
+    there = _type_at(where)
     unknown = re.search(r"unknown field `([^`]+)`", said)
-    if unknown is None:
-        return _mistake(path, text, where, said)
-    name = unknown[1]
-    near = difflib.get_close_matches(name, _fields_at(where), n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else f"; known here: {', '.join(_fields_at(where))}"
-    return _mistake(path, text, f"{where}.{name}", f"unknown field '{name}'{hint}")
+    if unknown and isinstance(there, inspect.StructType):
+        fields = [field.name for field in there.fields if field.name not in ("base", "sha256")]
+        return ConfigError(
+            file.mistake(f"{where}.{unknown[1]}", f"unknown field '{unknown[1]}'{_meant(unknown[1], fields)}")
+        )
+    word = re.search(r"Invalid enum value '(.*)'", said)
+    if word and isinstance(there, inspect.DictType):
+        there = there.key_type
+    if word and isinstance(there, inspect.LiteralType):
+        return ConfigError(
+            file.mistake(where, f"'{word[1]}' is not known{_meant(word[1], [str(one) for one in there.values])}")
+        )
+    return ConfigError(file.mistake(where, said))
 
 
-def _fields_at(where: str) -> list[str]:
-    """Field names of the table a path points to."""
-    tables: dict[str, type[_Part]] = {
-        "$": Config,
-        "$.estate": Estate,
-        "$.stack": Stack,
-        "$.account": Account,
-        "$.trail": TrailSource,
-        "$.authority": AuthorityConfig,
-        "$.authority.pipeline": PipelineConfig,
-        "$.tickets": TicketsConfig,
-        "$.tickets.register": RegisterConfig,
-        "$.tickets.roundup": RoundupConfig,
-        "$.store": StoreConfig,
-        "$.report": ReportConfig,
-        "$.rules": RulesConfig,
-    }
-    table = tables.get(re.sub(r"\[[^\]]*\]", "", where))
-    return [name for name in table.__struct_fields__ if name not in ("base", "sha256")] if table else []
+def _meant(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; known here: {', '.join(filter(None, known))}"
 
 
-def _mistake(path: Path, text: str, where: str, why: str) -> ConfigError:
-    name = where.removeprefix("$").removeprefix(".") or "the file"
-    return ConfigError(f"{path}:{_line(text, where)}: {name}: {why}")
-
-
-def _line(text: str, where: str) -> int:
-    """Line of a path such as `$.stack[1].dir`, found by its table header and key; 1 if it cannot be told."""
-    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", where)
-    tables = [name for name, _ in steps if name]
-    counts = [int(n) for _, n in steps if n]
-    wanted = counts[0] if counts else 0
-    best, current, seen = 1, "", -1
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]", line)
-        if header:
-            current = header[2]
-            seen += header[1] == "[[" and ".".join(tables).startswith(current)
-            if current in (".".join(tables), ".".join(tables[:-1])) and (header[1] == "[" or seen == wanted):
-                best = number
-            continue
-        key = re.match(r"\s*([\w\"-]+)\s*=", line)
-        in_place = current == ".".join(tables[:-1]) and (not counts or seen == wanted)
-        if key and tables and in_place and key[1].strip('"') == tables[-1]:
-            return number
-    return best
+def _type_at(where: str) -> inspect.Type:
+    """The type that a path of the configuration must have."""
+    found: inspect.Type = inspect.type_info(Config)
+    for name in re.findall(r"\.([^.\[]+)|\[", where):
+        match found:
+            case inspect.StructType():
+                found = next(field.type for field in found.fields if field.name == name)
+            case inspect.VarTupleType():
+                found = found.item_type
+            case inspect.DictType():
+                found = found.value_type
+        if isinstance(found, inspect.UnionType):  # a table that may be left out
+            found = next(one for one in found.types if isinstance(one, inspect.StructType))
+    return found

@@ -5,9 +5,9 @@ The shape is held to `docs/scan.schema.json` by a test. Sensitive values appear 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Any
 
 from agent.attribute import THRESHOLD
@@ -28,6 +28,7 @@ from agent.model import (
     Unknown,
     Update,
     Verdict,
+    Violation,
 )
 from agent.plan import worst
 from agent.scan import Scan
@@ -48,6 +49,9 @@ def document(
 ) -> dict[str, Any]:
     """The whole scan as JSON values. `cases` are those open before the scan; the plan's are added."""
     after = _cases_after(scan, cases)
+    broken: dict[str, list[Violation]] = defaultdict(list)
+    for violation in scan.violations:
+        broken[violation.finding].append(violation)
     case_of = {finding: case.key for case in after for finding in case.findings}
     return {
         "schema": SCHEMA,
@@ -78,7 +82,7 @@ def document(
         },
         "drifts": [_drift(drift) for drift in scan.drifts],
         "changes": [_change(item, resources) for item in scan.changes],
-        "findings": [_finding(finding, scan, case_of.get(finding.id)) for finding in scan.findings],
+        "findings": [_finding(one, broken[one.id], case_of.get(one.id)) for one in scan.findings],
         "cases": [_case(case) for case in after],
     }
 
@@ -99,10 +103,6 @@ def plain(value: Any) -> Any:
             return f"(unknown: {value.why})"
         case datetime():
             return stamp(value)
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
         case Mapping():
             return {str(name): plain(item) for name, item in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -192,8 +192,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding, scan: Scan, case: str | None) -> dict[str, Any]:
-    violations = [violation for violation in scan.violations if violation.finding == finding.id]
+def _finding(finding: Finding, violations: Sequence[Violation], case: str | None) -> dict[str, Any]:
     return {
         "id": finding.id,
         "stack": finding.stack,

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from agent.model import Secret, Unknown
 from agent.resources import Kind
 
 EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
+_DIGITS = 400
+"""More than any 64-bit float has before or after its point."""
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 
 
@@ -22,8 +24,15 @@ def canonical(value: Any, kind: Kind) -> Any:
     """The value in a form where `==` is sameness: nested lists, dicts and strings; None for anything empty.
 
     Sets come out sorted, numbers and booleans as text, JSON text parsed. A value that is no policy or no JSON where
-    one is expected stays the text it is.
+    one is expected stays the text it is, and so does one nested too deep to walk.
     """
+    try:
+        return _canonical(value, kind)
+    except RecursionError:
+        return str(value) if isinstance(value, str) else repr(type(value))
+
+
+def _canonical(value: Any, kind: Kind) -> Any:
     if value in EMPTY:
         return None
     if isinstance(value, Secret):
@@ -34,7 +43,10 @@ def canonical(value: Any, kind: Kind) -> Any:
         case "bool":
             return _boolean(value)
         case "tags":
-            return _tree({k: v for k, v in value.items() if not k.startswith("aws:")} if _is_map(value) else value)
+            if not _is_map(value):
+                return _tree(value)
+            # A tag without a value is a tag: policies test whether it is there.
+            return {k: _scalar("" if v is None else v) for k, v in value.items() if not k.startswith("aws:")} or None
         case "set":
             return _sorted([_unordered(item) for item in _listed(value)]) or None
         case "list":
@@ -111,12 +123,11 @@ def _scalar(value: Any) -> Any:
 
 def _number(value: Any) -> str:
     try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+        number = Decimal(str(value)).normalize()
+    except ArithmeticError:
         return str(value)
-    if not number.is_finite():
-        return str(value)
-    return format(number.normalize(), "f")
+    # Neither infinity nor a number whose digits would fill the memory.
+    return format(number, "f") if number.is_finite() and abs(number.adjusted()) < _DIGITS else str(value)
 
 
 def _boolean(value: Any) -> str:

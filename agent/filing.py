@@ -79,7 +79,7 @@ def _carry_out(entry: Entry, system: TicketSystem) -> str:
         case Held():
             return _ticket(_alarm(entry.action), system)
         case Update(case, note):
-            ref = case.ticket or _ticket(case, system)
+            ref = _ticket(case, system)  # not `case.ticket`: nobody reads news in a ticket that somebody has closed
             system.update(ref, note)
             return ref
         case Close(case, reason):

@@ -70,8 +70,7 @@ def _judged(finding: Finding, rules: Sequence[Rule], specs: Mapping[str, Spec]) 
         undecided = next((decision for decision in decisions if isinstance(decision.broken, Unknown)), None)
         decision = broken or undecided
         if decision is not None:
-            doubt = broken is None or finding.verdict.outcome == "indeterminate"
-            yield Violation(rule.id, rule.severity, rule.controls, finding.id, decision.because, doubt)
+            yield Violation(rule.id, rule.severity, rule.controls, finding.id, decision.because, broken is None)
 
 
 def decide(rule: Rule, part: Seen) -> Decision:

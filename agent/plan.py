@@ -296,10 +296,18 @@ def _follow_up(
             note = "\n\n".join(story(finding) for finding in members if _events([finding], told))
             actions.append(Update(_grown(case, members, news, by_finding), note))
             told.update(news)
+        elif _louder(case, members, by_finding):
+            actions.append(Update(_grown(case, members, (), by_finding), "\n\n".join(map(story, members))))
         elif not case.events and all(finding in gone for finding in case.findings):
             # With a change behind it a person must answer, even when the resource was put back since.
             actions.append(Close(case, "what was found is no longer so"))
     return actions
+
+
+def _louder(case: Case, members: Sequence[Finding], by_finding: Mapping[FindingId, Sequence[Violation]]) -> bool:
+    """Whether drift that no call explains has made an open case graver than it was filed."""
+    now = worst(violation.severity for finding in members for violation in by_finding[finding.id])
+    return case.state == "open" and worst([case.severity, now]) != case.severity
 
 
 def _grown(

@@ -14,12 +14,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from agent import ticketing
-from agent.collect import Collector, Sessions, units
+from agent.collect import Collector, Sessions, blame, units
 from agent.config import Config, ConfigError
+from agent.gather import CALL_THREADS
 from agent.model import Gap, Snapshot, Trail
 from agent.resources import load as load_specs
 from agent.rules import RuleError, check_rules, load_rules
-from agent.run import CALL_THREADS, install_key
+from agent.run import install_key
 from agent.store import StoreError, Unit, UnitSpec, connect
 
 
@@ -96,8 +97,11 @@ def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> I
         collector = Collector(config, sessions, load_specs(), key, datetime.now(UTC), pool)
         work = [(one, threads.submit(collector.run, _claimed(one))) for one in planned if one.kind != "join"]
         for one, future in work:
-            result = future.result()
             name = f"{one.kind} {one.name}"
+            if error := future.exception():
+                yield Check(name, "failed", blame(error))
+                continue
+            result = future.result()
             seen = f"{len(result.resources)} resources" if isinstance(result, Snapshot) else _events(result)
             for why, count in _reasons(result.gaps):
                 yield Check(name, "failed", f"{why}{f' (×{count})' if count > 1 else ''}")

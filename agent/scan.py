@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.attribute import attribute
-from agent.authorise import authorise, verdict
+from agent.authorise import Estate, authorise, verdict
 from agent.compare import Hidden, compare
 from agent.judge import Rule, judge, trail_findings
 from agent.model import (
@@ -82,6 +82,8 @@ class Scan:
     attributes: int
     accept: tuple[Resource, ...]
     """Live readings to take as the reference for what the code does not set."""
+    forget: tuple[Key, ...]
+    """Accepted readings of what is gone from both sides: if it comes back, it is new."""
 
     def unread(self) -> Hidden:
         """What this scan could not read: nothing inside it is fixed."""
@@ -101,18 +103,19 @@ def scan(got: Collected, now: datetime) -> Scan:
     stories = authorise(attributed.findings, got.authority, resources, got.known.first_seen, now)
     findings = tuple(story for story in (*stories, *trail_findings(got.trail)) if _matters(story))
     violations = judge(findings, got.rules, got.specs)
-    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps)
+    silent = (Gap(Scope(type="tickets"), why) for why in got.authority.tickets.unanswered)
+    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *silent)
     per_account = Counter(resource.key.account for resource in got.declared.resources)
     actions = plan(violations, findings, got.known, Hidden(gaps), per_account, now)
 
-    known = {resource.key: resource for resource in reversed(resources)}
+    estate = Estate(resources)
     return Scan(
         at=now,
         read_at=got.live.taken_at,
         status=_status(actions, got.known.cases, findings, violations, gaps),
         drifts=compared.drifts,
         changes=tuple(
-            JudgedChange(change, verdict(change, change.targets, got.authority, known, now))
+            JudgedChange(change, verdict(change, change.targets, got.authority, estate, now))
             for change in attributed.changes
         ),
         findings=findings,
@@ -125,6 +128,7 @@ def scan(got: Collected, now: datetime) -> Scan:
         live=len(live.resources),
         attributes=compared.attributes,
         accept=_acceptable(got, findings),
+        forget=_gone(got, Hidden(gaps)),
     )
 
 
@@ -173,7 +177,13 @@ def _status(
         return "held"
     if violations or any(finding.verdict.outcome == "indeterminate" for finding in findings):
         return "violations"
-    return "incomplete" if gaps else "clean"
+    waiting = any(finding.verdict.outcome == "pending" for finding in findings)
+    return "incomplete" if gaps or waiting else "clean"
+
+
+def _gone(got: Collected, unread: Hidden) -> tuple[Key, ...]:
+    there = {resource.key for side in (got.declared, got.live) for resource in side.resources}
+    return tuple(key for key in got.accepted if key not in there and key not in unread)
 
 
 def _acceptable(got: Collected, findings: Sequence[Finding]) -> tuple[Resource, ...]:
@@ -182,13 +192,16 @@ def _acceptable(got: Collected, findings: Sequence[Finding]) -> tuple[Resource, 
     disputed = {
         key
         for finding in findings
-        if finding.verdict.outcome not in settled
         for drift in finding.drifts
+        # Authority is not convergence: what the code sets and is not so stays drift, with the change that made it.
+        if finding.verdict.outcome not in settled or drift.basis == "configured"
         for key in (drift.key, drift.part)
     }
+    untold = Hidden(got.declared.gaps)
     declared = {resource.key for resource in got.declared.resources}
     return tuple(
         resource
         for resource in got.live.resources
-        if (resource.key in declared or resource.parent in declared) and resource.key not in disputed
+        if (resource.key in declared or (resource.parent in declared and resource.key not in untold))
+        and resource.key not in disputed
     )

@@ -45,7 +45,8 @@ def authority(config: Config, systems: Systems, trail: Trail) -> Authority:
     """Everything the verdicts on a trail's changes rest on. Asks the ticket systems; never raises for their silence."""
     asked = config.authority
     refs = {claim.text for change in trail.changes for claim in change.claims}
-    answers = [system.lookup(refs, trail.start, trail.end) for system in systems.every]
+    start = min([trail.start, *(change.time for change in trail.changes)])
+    answers = [system.lookup(refs, start, trail.end) for system in systems.every]
     return Authority(
         tickets=Tickets(
             tuple(ticket for answer in answers for ticket in answer.found),

@@ -118,24 +118,30 @@ def passes(
     tickets: Sequence[Ticket] = (),
     accepted: Sequence[Resource] = (),
     gaps: Sequence[Gap] = (),
+    lost: Sequence[Gap] = (),
+    unanswered: Sequence[str] = (),
+    since: datetime | None = None,
     authority: Authority | None = None,
     now: datetime = END,
     known: Known | None = None,
 ) -> Scan:
-    """One scan. `accepted` were read and accepted at the start of the trail's window."""
+    """One scan. `accepted` were read and accepted at `since`, or at the start of the trail's window.
+
+    `gaps` are of the live side, `lost` of the declared one, `unanswered` of ticket systems.
+    """
     trust = authority or Authority(pipelines=(Pipeline("deploy", DEPLOY, subject=SUBJECT),))
     side = live(*seen)
     # A trail is never silent: somebody always reads something.
     trail = trail_of(record("GetQueueAttributes", at="08:00:00", readOnly=True), *records, specs=SPECS)
     return scan(
         Collected(
-            declared=Snapshot("declared", END, tuple(declared)),
+            declared=Snapshot("declared", END, tuple(declared), tuple(lost)),
             live=replace(side, gaps=tuple(gaps)),
             trail=trail,
             read=frozenset({(ACCOUNT, REGION)}),
-            accepted={one.key: Reading(one.attributes, trail.start) for one in accepted},
+            accepted={one.key: Reading(one.attributes, since or trail.start) for one in accepted},
             known=known or Known(),
-            authority=replace(trust, tickets=Tickets(tuple(tickets))),
+            authority=replace(trust, tickets=Tickets(tuple(tickets), tuple(unanswered))),
             rules=RULES,
             specs=SPECS,
         ),

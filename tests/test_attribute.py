@@ -184,8 +184,8 @@ def test_scores_by_what_the_record_shows() -> None:
 
     assert score(visibility_timeout_seconds=60) == (0.95, "set visibility_timeout_seconds to the value that is live")
     assert score(visibility_timeout_seconds=Unknown("masked"))[0] == 0.7
-    assert score() == (0.5, "updated the resource; the record does not say which attribute")
-    assert score("create") == (0.5, "created the resource")
+    assert score() == (0.4, "updated the resource; the record does not say which attribute")
+    assert score("create") == (0.4, "created the resource")
     assert score(visibility_timeout_seconds=9)[0] == 0.2
     assert score(delay_seconds=60) == (0.0, "")
     assert rank(drift, [change(Touch("aws_sns_topic", (QUEUE,)))], SPECS) == ()

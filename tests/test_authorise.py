@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from line import DEPLOY, GROUP_KEY, NOON, QUEUE_ARN, QUEUE_KEY, SUBJECT, group, queue, rule, ticket
 from trail_records import ACCOUNT, REGION
 
-from agent.authorise import PATHS, TESTS, authorise, verdict
+from agent.authorise import PATHS, TESTS, Estate, authorise, verdict
 from agent.model import (
     NOT_JUDGED,
     Actor,
@@ -30,7 +30,7 @@ from agent.model import (
     Verdict,
 )
 
-KNOWN = {QUEUE_KEY: queue(), GROUP_KEY: group(), rule(22).key: rule(22)}
+KNOWN = Estate([queue(), group(), rule(22)])
 LATER = NOON + timedelta(hours=6)
 DANA = Actor("dana", "person", f"arn:aws:iam::{ACCOUNT}:user/dana", "IAM user", 0.7)
 PIPELINE = Actor("acme/shop", "pipeline", how="OIDC", confidence=0.95, role=DEPLOY, subject=SUBJECT)
@@ -183,7 +183,20 @@ def test_a_ticket_of_the_parent_covers_its_parts() -> None:
 def test_a_bracketed_address_covers_itself() -> None:
     named = replace(queue(), address='aws_sqs_queue.q["a"]')
     authority = Authority(tickets=Tickets((ticket(scope=TicketScope(addresses=('aws_sqs_queue.q["a"]',))),)))
-    assert verdict(change(), (QUEUE_KEY,), authority, {QUEUE_KEY: named}, LATER).outcome == "authorised"
+    assert verdict(change(), (QUEUE_KEY,), authority, Estate([named]), LATER).outcome == "authorised"
+
+
+def test_an_address_that_two_stacks_have_must_say_which() -> None:
+    other = replace(queue(), key=replace(QUEUE_KEY, account="999999999999"), stack="dev")
+    both = Estate([queue(), other])
+    for address, outcome in (
+        ("aws_sqs_queue.orders", "unauthorised"),
+        ("dev/aws_sqs_queue.orders", "unauthorised"),
+        ("shop/aws_sqs_queue.orders", "authorised"),
+        ("aws_sqs_queue.*", "authorised"),
+    ):
+        authority = Authority(tickets=Tickets((ticket(scope=TicketScope(addresses=(address,))),)))
+        assert (address, verdict(change(), (QUEUE_KEY,), authority, both, LATER).outcome) == (address, outcome)
 
 
 def test_a_resource_nobody_knows() -> None:
@@ -266,7 +279,7 @@ def finding(**fields: Any) -> Finding:
 def concluded(one: Finding, *tickets: Ticket, first_seen: datetime | None = None) -> Finding:
     seen = {one.id: first_seen} if first_seen else {}
     authority = Authority(tickets=Tickets(tickets))
-    (found,) = authorise([one], authority, [*KNOWN.values(), replace(queue(), address="")], seen, LATER)
+    (found,) = authorise([one], authority, [*KNOWN.known.values(), replace(queue(), address="")], seen, LATER)
     return found
 
 

@@ -146,8 +146,12 @@ def test_an_added_part_is_told_on_its_declared_parent() -> None:
 
 
 def test_an_added_part_that_was_accepted_or_is_ignored_is_no_drift() -> None:
-    sides = ([group()], [group(), rule(22)])
-    assert compared(*sides, accepted={rule(22).key: rule(22).attributes}).drifts == ()
+    unset = replace(group(), configured=frozenset({"name"}))
+    sides = ([unset], [unset, rule(22)])
+    accepted = {rule(22).key: rule(22).attributes}
+    assert compared(*sides, accepted=accepted).drifts == ()
+    # Where the code sets the attribute, the code is the reference.
+    assert only(compared([group()], sides[1], accepted=accepted)).basis == "configured"
     assert compared([replace(group(), ignore_changes=("ingress",))], sides[1]).drifts == ()
 
 

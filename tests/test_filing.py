@@ -81,7 +81,7 @@ def test_a_case_is_opened_told_of_and_closed(store: Store) -> None:
     desk = Desk()
     assert drained(store, desk) == Filed(sent=3)
     assert desk.tickets == {"T-1": ["q q changed by hand", "once more", "put back", "closed"]}
-    assert desk.asked == ["find q", "open q", "update T-1", "close T-1"]
+    assert desk.asked == ["find q", "open q", "find q", "update T-1", "close T-1"]
     assert store.outbox.unsent() == ()
     assert drained(store, desk) == Filed()
 

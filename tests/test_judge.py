@@ -305,10 +305,10 @@ def test_one_call_that_breaks_a_rule_outweighs_another_that_cannot_be_decided() 
     assert [violation.indeterminate for violation in judge([alone], [exposed], SPECS)] == [True]
 
 
-def test_violations_of_an_undecided_finding_are_marked() -> None:
+def test_a_rule_that_holds_of_an_undecided_finding_holds() -> None:
     found = finding(verdict=Verdict("indeterminate"), unexplained="before the trail")
     violations = judge([found], RULES, SPECS)
-    assert [(v.rule, v.indeterminate) for v in violations] == [("undetermined-change", True)]
+    assert [(v.rule, v.indeterminate) for v in violations] == [("undetermined-change", False)]
 
 
 QUIET = ("authorised", "authorised-emergency", "pending-documentation", "service-made", "unapplied", "pending",
@@ -341,7 +341,7 @@ def test_what_was_not_read_of_the_trail_is_a_finding() -> None:
     assert found[0].unexplained == "the trail was not read: LookupEvents: AccessDenied"
     assert (found[0].verdict.outcome, found[0].key.type) == ("indeterminate", "aws_cloudtrail")
     violations = judge(found, RULES, SPECS)
-    assert [(v.rule, v.severity, v.indeterminate) for v in violations] == [("trail-gap", "critical", True)]
+    assert [(v.rule, v.severity, v.indeterminate) for v in violations] == [("trail-gap", "critical", False)]
 
 
 def test_a_gaps_finding_keeps_its_id_and_another_gap_has_another() -> None:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from agent.report.content import Report
 
 _SAID = {
-    "clean": "clean: everything that was compared is as declared, and every change had authority",
+    "clean": "clean: nothing that was compared differs without authority, and every change had it",
     "violations": "violations found",
-    "incomplete": "incomplete: something could not be read (see the gaps above); nothing in a gap is clean",
+    "incomplete": "incomplete: something could not be read, or its evidence is on its way; nothing in a gap is clean",
     "held": "held: too much changed at once to be believed; the cases wait until two people accept them",
 }
 

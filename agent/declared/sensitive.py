@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.declared.state import Steps
-from agent.model import Key, Resource, Secret, Snapshot
+from agent.model import Change, Key, Resource, Secret, Snapshot, Trail
 from agent.seal import seal
 
 
@@ -54,6 +54,36 @@ def seal_alike(declared: Snapshot, live: Snapshot, key: bytes) -> Snapshot:
             resource = replace(resource, attributes=attributes)  # noqa: PLW2901  two stacks may declare it
         found.append(resource)
     return replace(live, resources=tuple(found))
+
+
+def seal_calls(declared: Snapshot, trail: Trail, key: bytes) -> Trail:
+    """The trail with a `Secret` wherever a call sets what the declared side seals; such a call keeps no request.
+
+    Without this step a value that the code calls sensitive would be written down as CloudTrail saw it, and would
+    never equal the live one.
+    """
+    sealed: dict[tuple[str, str], Resource] = {}
+    for resource in declared.resources:
+        if _holds_secret(resource.attributes):
+            for name in (resource.key.id, *resource.identifiers):
+                sealed[resource.key.type, name] = resource
+    return replace(trail, changes=tuple(_sealed_call(change, sealed, key) for change in trail.changes))
+
+
+def _sealed_call(change: Change, sealed: Mapping[tuple[str, str], Resource], key: bytes) -> Change:
+    touches, hidden = [], False
+    for touch in change.touches:
+        pattern = next((sealed[touch.type, name] for name in touch.ids if (touch.type, name) in sealed), None)
+        if pattern is not None:
+            secret = {name for name in touch.sets if _holds_secret(pattern.attributes.get(name))}
+            hidden = hidden or bool(secret)
+            sets = {
+                name: _alike(pattern.attributes.get(name), value, key) if name in secret else value
+                for name, value in touch.sets.items()
+            }
+            touch = replace(touch, sets=sets)  # noqa: PLW2901  the same touch, sealed
+        touches.append(touch)
+    return replace(change, touches=tuple(touches), request={} if hidden else change.request)
 
 
 def _alike(pattern: Any, value: Any, key: bytes) -> Any:

@@ -67,7 +67,7 @@ class Violation:
     finding: FindingId
     why: str = ""
     indeterminate: bool = False
-    """The rule could not be evaluated, or the finding's verdict could not be reached."""
+    """A fact that decides the rule is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_a_change_in_full() -> None:
         channel="sdk",
         account=ACCOUNT,
         region=REGION,
-        touches=(Touch("aws_sqs_queue", (QUEUE,), "update", {"visibility_timeout_seconds": "60"}),),
+        touches=(Touch("aws_sqs_queue", (QUEUE, "orders"), "update", {"visibility_timeout_seconds": "60"}),),
         session="AKIADANA",
         source_ip="198.51.100.7",
         user_agent=BOTO,
@@ -133,7 +133,7 @@ def test_of_differing_copies_the_fuller_counts() -> None:
     made = record()
     cut = made | {"requestParameters": None}
     for order in ((made, cut), (cut, made)):
-        assert change_of(*order).touches[0].ids == (QUEUE,)
+        assert change_of(*order).touches[0].ids == (QUEUE, "orders")
 
 
 @pytest.mark.parametrize("ids", [(1, 2), (2, 1)])
@@ -170,7 +170,7 @@ def test_a_correction_replaces_what_it_corrects() -> None:
             tuple(sorted((first["eventID"], second["eventID"]))),
             (late["eventID"],),
         ]
-        assert changes[0].touches[0].ids == (f"{QUEUE}-2",)
+        assert changes[0].touches[0].ids == (f"{QUEUE}-2", "orders-2")
 
 
 STORY = [

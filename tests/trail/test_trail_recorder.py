@@ -89,9 +89,9 @@ def test_who_did_what_from_the_bucket_and_from_lookup_events(recorder: Recorder)
     assert changed.actor.how == "IAM user; AssumeRole chain: dana → Deploy"
     assert changed.claims == (Claim("OPS-7", "session tag"),)
     assert [(t.act, t.ids, t.sets) for t in changed.touches] == [
-        ("update", (url,), {"visibility_timeout_seconds": "77"})
+        ("update", (url, "orders"), {"visibility_timeout_seconds": "77"})
     ]
-    assert [(t.act, t.ids) for t in deleted.touches] == [("delete", (url,))]
+    assert [(t.act, t.ids) for t in deleted.touches] == [("delete", (url, "orders"))]
     assert (from_bucket.denied, from_bucket.gaps) == (1, ())
     assert (from_api.changes, from_api.denied, from_api.gaps) == (from_bucket.changes, 1, ())
     assert read([asked, delivered, asked], START, END, specs=SPECS).changes == from_bucket.changes

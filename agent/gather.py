@@ -1,0 +1,174 @@
+"""The units of one scan, read in threads → the declared side, the live side and the trail.
+
+Hides leases, that a unit whose reading breaks is tried again and then lost, and that nothing live is written down
+before the code and its state have said what is sensitive.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agent.collect import Collector, Plan, Sessions, blame, lost, units
+from agent.config import Config, duration
+from agent.declared.sensitive import seal_alike, seal_calls
+from agent.model import Gap, Snapshot, Trail
+from agent.resources import Spec
+from agent.store import Store, Unit
+from agent.store.codec import decode, encode
+from agent.trail.read import merge
+
+LEASE = timedelta(minutes=15)
+UNIT_THREADS = 16
+CALL_THREADS = 32
+_POLL = 0.05  # seconds between two looks at stacks that are still being read
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the units of a scan brought."""
+
+    declared: Snapshot
+    live: Snapshot
+    trail: Trail
+    read: frozenset[tuple[str, str]]
+    """Account and region pairs the live reader was told to read."""
+    calls: int
+    """AWS API requests the live reader sent."""
+    join: Unit | None
+    """The unit under which all this is brought together."""
+
+
+def gather(
+    store: Store,
+    run_id: str,
+    config: Config,
+    *,
+    key: bytes,
+    specs: Mapping[str, Spec],
+    started: datetime,
+    progress: Progress,
+) -> Gathered:
+    """Plans the units of a run that has begun, reads them all, and joins the results.
+
+    `key` seals what is sensitive. Raises StoreError; what cannot be read is a gap.
+    """
+    sessions = Sessions(config)
+    planned = units(config, sessions, specs)
+    store.units.add(run_id, planned.units)
+    with ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="aws") as pool:
+        collector = Collector(config, sessions, specs, key, started, pool, config.path(config.store.cache))
+        _work(store, run_id, collector, progress)
+    join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
+    declared, live, trail = _sides(store, run_id, planned, collector)
+    return Gathered(declared, live, trail, planned.read, collector.calls.total, join)
+
+
+def owner() -> str:
+    """This thread's name, for leases."""
+    return f"{os.uname().nodename}/{os.getpid()}/{threading.get_ident()}"
+
+
+def _work(store: Store, run_id: str, collector: Collector, progress: Progress) -> None:
+    """Reads units in threads until none but the join is left. One whose reading breaks is tried again, then lost."""
+    declared = _Declared(store, run_id)
+
+    def read(unit: Unit) -> None:
+        result = collector.run(unit)
+        if isinstance(result, Snapshot) and unit.kind == "live":
+            # Only code and state know what their authors call sensitive: nothing else is written before they are read.
+            result = seal_alike(declared.side(), result, collector.key)
+        elif isinstance(result, Trail):
+            result = seal_calls(declared.side(), result, collector.key)
+        store.units.finish(unit, encode(result).encode())
+        progress(f"read {unit.kind} {unit.name}")
+
+    running: dict[Future[None], Unit] = {}
+    with ThreadPoolExecutor(UNIT_THREADS, thread_name_prefix="unit") as threads:
+        while True:
+            # Stacks come first in the table, and a broken one is claimed again before anything that waits for it.
+            while len(running) < UNIT_THREADS and (unit := _claimed(store, run_id)):
+                running[threads.submit(read, unit)] = unit
+            if not running:
+                return
+            for future in wait(running, LEASE.total_seconds() / 4, FIRST_COMPLETED).done:
+                unit = running.pop(future)
+                if error := future.exception():
+                    store.units.fail(unit, blame(error))
+            _renew(store, running)
+
+
+def _claimed(store: Store, run_id: str) -> Unit | None:
+    return store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, ("declared", "live", "trail"))
+
+
+def _renew(store: Store, running: dict[Future[None], Unit]) -> None:
+    """Holds on to units that take long: LookupEvents may need an hour."""
+    now = datetime.now(UTC)
+    for future, unit in running.items():
+        if unit.lease_until is not None and unit.lease_until - now < LEASE / 2:
+            store.units.renew(unit, now + LEASE)
+            running[future] = replace(unit, lease_until=now + LEASE)
+
+
+class _Declared:
+    """The declared side of a run, as soon as every stack has been read; decoded once for all threads."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._lock = threading.Lock()
+        self._side: Snapshot | None = None
+
+    def side(self) -> Snapshot:
+        """Waits for it."""
+        with self._lock:
+            while self._side is None:
+                found = [one for one in self._store.units.results(self._run_id) if one[0].kind == "declared"]
+                if all(unit.state in ("done", "failed") for unit, _ in found):
+                    parts = [decode(Snapshot, result.decode()) for _, result in found if result is not None]
+                    self._side = _joined("declared", parts, datetime.now(UTC), ())
+                else:
+                    time.sleep(_POLL)
+            return self._side
+
+
+def _sides(store: Store, run_id: str, planned: Plan, collector: Collector) -> tuple[Snapshot, Snapshot, Trail]:
+    """The results of all units as two snapshots and one trail. A unit without a result is a gap."""
+    started = collector.started_at
+    sides: dict[str, list[Snapshot]] = {"declared": [], "live": []}
+    trails = [Trail(started - duration(collector.config.trail.lookback), started)]
+    gaps: dict[str, list[Gap]] = {"declared": [], "live": [*planned.gaps], "trail": []}
+    for unit, result in store.units.results(run_id):
+        if unit.kind == "join":
+            continue
+        if result is None:
+            gaps[unit.kind] += lost(unit, collector.specs)
+        elif unit.kind == "trail":
+            trails.append(decode(Trail, result.decode()))
+        else:
+            sides[unit.kind].append(decode(Snapshot, result.decode()))
+    trail = merge(trails)
+    return (
+        _joined("declared", sides["declared"], started, gaps["declared"]),
+        _joined("live", sides["live"], started, gaps["live"]),
+        replace(trail, gaps=(*trail.gaps, *gaps["trail"])),
+    )
+
+
+def _joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[Gap]) -> Snapshot:
+    return Snapshot(
+        side,
+        at,
+        tuple(one for part in parts for one in part.resources),
+        (*(one for part in parts for one in part.gaps), *gaps),
+        tuple(one for part in parts for one in part.limits),
+    )

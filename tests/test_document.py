@@ -1,0 +1,385 @@
+"""A scan's document and its JSON Schema say the same; what is secret or hostile in a scan stays harmless in it."""
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from line import GROUP_KEY, NOON, QUEUE_KEY, SPECS, group, passes, queue, rule, ticket
+from trail_records import ACCOUNT, REGION, TERRAFORM, in_role, record, trail_of
+
+from agent import model
+from agent.attribute import finding_id
+from agent.document import SCHEMA, document, plain, stamp, with_tickets
+from agent.model import Case, Gap, Key, Open, Resource, Scope, Secret, Source, TicketEvent, Unknown
+from agent.plan import Known
+from agent.scan import Scan
+from agent.seal import seal
+from agent.shipped import shipped
+
+SCHEMA_FILE = json.loads((shipped("docs") / "scan.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = Draft202012Validator(SCHEMA_FILE)
+CANARY = "canary-5e1f-document"
+HOSTILE = "\x1b[2J\u202e<script>'\"`\ud800 | [x](javascript:1)\n# title\x00"
+STARTED = NOON.replace(microsecond=999_999)
+
+
+def documented(*, cases: tuple[Case, ...] = (), since: datetime = NOON, **given: Any) -> dict[str, Any]:
+    """The document of one pass of the line, as the reader of the JSON gets it; `since` it saw every declared one."""
+    seen = {finding_id(one.key): since for one in given.get("declared", ())}
+    found = passes(**given, known=Known(cases, seen))
+    return json.loads(json.dumps(shown(found, cases, *given.get("records", ()))))
+
+
+def shown(found: Scan, cases: tuple[Case, ...] = (), *records: Mapping[str, Any]) -> dict[str, Any]:
+    return document(
+        found,
+        run_id="20260302T120000-abc123",
+        started_at=STARTED,
+        config_sha256="0" * 64,
+        ruleset_sha256="f" * 64,
+        trail=trail_of(record("GetQueueAttributes", at="08:00:00", readOnly=True), *records, specs=SPECS),
+        resources={one.key: one for one in (queue(), group())},
+        cases=cases,
+    )
+
+
+def clean() -> dict[str, Any]:
+    return documented(declared=[queue()], seen=[queue()], records=[])
+
+
+def by_hand() -> dict[str, Any]:
+    return documented(declared=[queue()], seen=[queue(visibility_timeout_seconds=60)], records=[record()])
+
+
+def part_added() -> dict[str, Any]:
+    return documented(declared=[group()], seen=[group(), rule(22)])
+
+
+def policy_changed() -> dict[str, Any]:
+    one, two = (json.dumps({"Statement": [{"Effect": "Allow", "Action": f"sqs:{name}"}]}) for name in "AB")
+    return documented(declared=[queue(policy=one)], seen=[queue(policy=two)])
+
+
+def gone_and_unmanaged() -> dict[str, Any]:
+    other = replace(queue(), key=replace(QUEUE_KEY, id=QUEUE_KEY.id + "-2"))
+    return documented(declared=[queue()], seen=[other])
+
+
+def not_read() -> dict[str, Any]:
+    return documented(declared=[queue()], gaps=[Gap(Scope(ACCOUNT, REGION, "aws_sqs_queue"), "AccessDenied", 1)])
+
+
+def trail_stopped() -> dict[str, Any]:
+    stopped = record("StopLogging", "cloudtrail", requestParameters={"name": "main"})
+    return documented(declared=[queue()], seen=[queue()], records=[stopped])
+
+
+def unknown_call() -> dict[str, Any]:
+    return documented(records=[record("CreateThing", "quicksight", requestParameters={})])
+
+
+def denied() -> dict[str, Any]:
+    return documented(declared=[queue()], seen=[queue()], records=[record(errorCode="AccessDenied")])
+
+
+def regularised() -> dict[str, Any]:
+    late = (*ticket().history[:1], TicketEvent(NOON + timedelta(hours=2), approved_by="sam"))
+    late = (*late, TicketEvent(NOON + timedelta(hours=2), state="approved"))
+    seen = [queue(visibility_timeout_seconds=60)]
+    call = record(userAgent="aws-cli/2.31.0 app/CHG-7")
+    return documented(declared=[queue()], seen=seen, records=[call], tickets=[ticket(history=late)])
+
+
+def laptop_apply() -> dict[str, Any]:
+    call = record(userIdentity=in_role("deploy", "CHG-7", "ASIANOBODY"), userAgent=TERRAFORM)
+    return documented(declared=[queue()], seen=[queue()], records=[call], tickets=[ticket()])
+
+
+def flood() -> dict[str, Any]:
+    names = [f"{QUEUE_KEY.id}-{n}" for n in range(60)]
+    seen = [replace(queue(), key=replace(QUEUE_KEY, id=name), identifiers=(name,), address=name) for name in names]
+    return documented(declared=seen, seen=[], since=NOON - timedelta(days=2))
+
+
+def open_before() -> dict[str, Any]:
+    case = Case(model.CaseKey("0" * 16), "old", (), "low", ticket="DW-1", events=("e1",))
+    return documented(declared=[queue()], seen=[queue()], cases=(case, replace(case, state="closed", key="1" * 16)))
+
+
+def unknown_and_secret() -> dict[str, Any]:
+    declared = queue(policy=Unknown("known after apply"), tags_all={"Token": seal(b"k" * 32, CANARY)})
+    seen = queue(policy="x", tags_all={"Token": seal(b"k" * 32, CANARY + "2")})
+    return documented(declared=[declared], seen=[seen])
+
+
+def hostile() -> dict[str, Any]:
+    name = "hostile" + HOSTILE
+    declared = replace(
+        queue(),
+        address=f"aws_sqs_queue.{HOSTILE}",
+        stack=HOSTILE,
+        owner=HOSTILE,
+        source=Source(HOSTILE, 1),
+    )
+    call = record(userIdentity=in_role("deploy", HOSTILE, "ASIAX"), userAgent=HOSTILE, sourceIPAddress=HOSTILE)
+    stranger = Resource(Key(ACCOUNT, REGION, "aws_sqs_queue", name), {"arn": name, "name": HOSTILE}, (name,))
+    seen = [queue(visibility_timeout_seconds=60, tags_all={HOSTILE: HOSTILE}), stranger]
+    return documented(declared=[declared], seen=seen, records=[call], gaps=[Gap(Scope(type=HOSTILE), HOSTILE)])
+
+
+SCANS: tuple[Callable[[], dict[str, Any]], ...] = tuple(
+    map(
+        functools.cache,
+        (
+            *(clean, by_hand, part_added, policy_changed, gone_and_unmanaged, not_read, trail_stopped, unknown_call),
+            *(denied, regularised, laptop_apply, flood, open_before, unknown_and_secret, hostile),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize("made", SCANS, ids=lambda made: made.__name__)
+def test_a_document_is_what_the_schema_says(made: Callable[[], dict[str, Any]]) -> None:
+    found = made()
+    assert [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(found)] == []
+    assert found["schema"] == SCHEMA == SCHEMA_FILE["properties"]["schema"]["const"] == SCHEMA_FILE["$id"]
+
+
+def objects(schema: Any, path: str = "$") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object of the schema, with the place its instances have in a document; references followed."""
+    if "$ref" in schema:
+        schema = SCHEMA_FILE["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    for one in schema.get("oneOf", ()):
+        yield from objects(one, path)
+    if "items" in schema:
+        yield from objects(schema["items"], f"{path}[]")
+    if "properties" in schema:
+        yield path, schema
+        for name, inner in schema["properties"].items():
+            yield from objects(inner, f"{path}.{name}")
+
+
+def keys_of(value: Any, path: str = "$") -> Iterator[tuple[str, frozenset[str]]]:
+    """Every object of a document with its place and its keys; what AWS or Terraform put into a value is theirs."""
+    if isinstance(value, Mapping) and not path.endswith((".declared", ".live")):
+        yield path, frozenset(value)
+        for name, item in value.items():
+            yield from keys_of(item, f"{path}.{name}")
+    if isinstance(value, list):
+        for item in value:
+            yield from keys_of(item, f"{path}[]")
+
+
+def test_the_schema_is_valid_and_closed() -> None:
+    Draft202012Validator.check_schema(SCHEMA_FILE)
+    for path, schema in objects(SCHEMA_FILE):
+        assert (path, schema["additionalProperties"]) == (path, False)
+        assert (path, sorted(schema["required"])) == (path, sorted(schema["properties"]))
+
+
+def test_every_key_of_the_schema_is_written_and_every_key_written_is_in_the_schema() -> None:
+    promised = {(path, frozenset(schema["properties"])) for path, schema in objects(SCHEMA_FILE)}
+    written = {entry for made in SCANS for entry in keys_of(made())}
+    assert written == promised
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (("properties", "status"), model.Status),
+        (("$defs", "channel"), model.Channel),
+        (("$defs", "actor", "properties", "kind"), model.ActorKind),
+        (("$defs", "verdict", "properties", "outcome"), model.Outcome),
+        (("$defs", "verdict", "properties", "tests", "items", "properties", "result"), model.Result),
+        (("$defs", "drift", "properties", "kind"), model.DriftKind),
+        (("$defs", "drift", "properties", "basis"), model.Basis),
+        (("properties", "cases", "items", "properties", "state"), model.CaseState),
+        (("properties", "cases", "items", "properties", "severity"), model.Severity),
+        (
+            ("properties", "findings", "items", "properties", "violations", "items", "properties", "severity"),
+            model.Severity,
+        ),
+    ],
+)
+def test_the_schema_knows_the_words_of_the_model(place: tuple[str, ...], words: Any) -> None:
+    found = functools.reduce(lambda node, name: node[name], place, SCHEMA_FILE)
+    assert sorted(found["enum"]) == sorted(get_args(words))
+
+
+# --- what a document says ------------------------------------------------------------------------------------
+
+
+def test_a_clean_scan() -> None:
+    found = clean()
+    assert (found["status"], found["drifts"], found["findings"], found["cases"]) == ("clean", [], [], [])
+    assert found["run"] == {
+        "id": "20260302T120000-abc123",
+        "started_at": "2026-03-02T12:00:00Z",
+        "finished_at": "2026-03-02T20:00:00Z",
+        "config_sha256": "0" * 64,
+        "ruleset_sha256": "f" * 64,
+    }
+    coverage = found["coverage"]
+    assert (coverage["declared"], coverage["compared"], coverage["live"]) == (1, 1, 1)
+    assert coverage["attributes_compared"] > 0
+    assert coverage["trail"] == {
+        "from": "2026-03-02T08:00:00Z",
+        "to": "2026-03-02T20:00:00Z",
+        "events": 1,
+        "changes": 0,
+        "denied": 0,
+        "newest_event": "2026-03-02T08:00:00Z",
+        "gaps": [],
+    }
+
+
+def test_a_change_by_hand_is_told_with_who_what_and_which_test_failed() -> None:
+    found = by_hand()
+    (drift,), (change,), (finding,), (case,) = (found[name] for name in ("drifts", "changes", "findings", "cases"))
+    assert (drift["kind"], drift["attribute"], drift["declared"], drift["live"]) == (
+        "changed",
+        "visibility_timeout_seconds",
+        30,
+        60,
+    )
+    assert (drift["source"], drift["part"], drift["basis"]) == ("main.tf:3", None, "configured")
+    assert change["actor"]["name"] == "dana"
+    assert change["targets"] == [{"address": "aws_sqs_queue.orders", "type": "aws_sqs_queue", "id": QUEUE_KEY.id}]
+    assert [test["name"] for test in change["verdict"]["tests"] if test["result"] == "fail"] == ["ticket"]
+    assert finding["candidates"] == [
+        {
+            "event_ids": change["event_ids"],
+            "score": 0.95,
+            "why": "set visibility_timeout_seconds to the value that is live",
+        }
+    ]
+    assert (finding["verdict"]["outcome"], finding["severity"]) == ("unauthorised", "medium")
+    assert (finding["case"], case["findings"], case["ticket"]) == (case["key"], [finding["id"]], None)
+    assert [violation["rule"] for violation in finding["violations"]] == finding["rules"] == case["rules"]
+
+
+def test_a_target_of_no_known_address_has_none() -> None:
+    call = record(requestParameters={"queueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/gone"})
+    (change,) = documented(records=[call])["changes"]
+    assert change["targets"][0]["address"] == ""
+
+
+def test_a_part_names_the_part_and_a_whole_resource_no_attribute() -> None:
+    (drift,) = part_added()["drifts"]
+    assert (drift["id"], drift["part"]) == (GROUP_KEY.id, rule(22).key.id)
+    assert [(drift["kind"], drift["attribute"]) for drift in gone_and_unmanaged()["drifts"]] == [
+        ("missing", ""),
+        ("unmanaged", ""),
+    ]
+
+
+def test_a_trail_that_saw_nothing_has_no_newest_event() -> None:
+    found = document(
+        passes(),
+        run_id="r",
+        started_at=STARTED,
+        config_sha256="",
+        ruleset_sha256="",
+        trail=model.Trail(NOON, NOON),
+        resources={},
+        cases=(),
+    )
+    assert found["coverage"]["trail"]["newest_event"] is None
+
+
+def test_held_cases_are_told_as_held() -> None:
+    found = flood()
+    assert found["status"] == "held"
+    assert {case["state"] for case in found["cases"]} == {"held"}
+    assert len(found["cases"]) == 60
+
+
+def test_cases_open_before_are_told_and_closed_ones_are_not() -> None:
+    assert [(case["title"], case["ticket"]) for case in open_before()["cases"]] == [("old", "DW-1")]
+
+
+def test_an_update_replaces_its_case_and_a_close_removes_it() -> None:
+    first = passes(declared=[queue()], seen=[queue(visibility_timeout_seconds=60)], records=[record()])
+    (opened,) = [action.case for action in first.actions if isinstance(action, Open)]
+    again = {"queueUrl": QUEUE_KEY.id, "attributes": {"DelaySeconds": "9"}}
+    later = record(at="13:00:00", requestParameters=again)
+    grown = documented(
+        declared=[queue()],
+        seen=[queue(visibility_timeout_seconds=60)],
+        records=[record(), later],
+        cases=(opened,),
+    )
+    assert [case["key"] for case in grown["cases"]] == [opened.key]
+
+    drift = passes(declared=[queue()], seen=[])
+    (finding,) = drift.findings
+    unseen = Case(model.CaseKey("a" * 16), "gone", (finding.id,), "low")
+    known = Known((unseen,), {finding.id: NOON}, {finding.id: finding.key})
+    closing = passes(declared=[queue()], seen=[queue()], known=known)
+    assert shown(closing, (unseen,))["cases"] == []
+
+
+def test_tickets_filed_after_the_scan_are_filled_in() -> None:
+    found = by_hand()
+    (case,) = found["cases"]
+    filed = Case(case["key"], case["title"], (), "low", ticket="DW-77")
+    other = replace(filed, key=model.CaseKey("b" * 16))
+    assert [one["ticket"] for one in with_tickets(found, [filed, other])["cases"]] == ["DW-77"]
+    assert with_tickets(open_before(), [])["cases"] == open_before()["cases"]
+    assert found["cases"][0]["ticket"] is None
+
+
+# --- what must not be in a document --------------------------------------------------------------------------
+
+
+def test_no_secret_is_in_a_document() -> None:
+    text = json.dumps(unknown_and_secret())
+    digest = seal(b"k" * 32, CANARY).digest
+    assert CANARY not in text
+    assert digest not in text
+    assert f"(sensitive, {digest[:8]})" in text
+
+
+def test_hostile_names_arrive_as_they_are_and_as_ascii() -> None:
+    found = hostile()
+    text = json.dumps(found)
+    assert text.isascii()
+    assert "\x1b" not in text
+    (drift, *_) = [drift for drift in found["drifts"] if drift["attribute"] == "tags_all"]
+    assert drift["live"] == {HOSTILE: HOSTILE}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_what_is_json_stays_as_it_is(value: Any) -> None:
+    assert plain(value) == value
+
+
+def test_what_is_not_json_becomes_it() -> None:
+    east = datetime(2026, 3, 2, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+    secret = Secret("0123456789abcdef")
+    given = {"at": east, "set": {1}, "tuple": (secret, Unknown("denied")), "inner": [{"x": secret}]}
+    assert plain(given) == {
+        "at": "2026-03-02T12:00:00Z",
+        "set": [1],
+        "tuple": ["(sensitive, 01234567)", "(unknown: denied)"],
+        "inner": [{"x": "(sensitive, 01234567)"}],
+    }
+
+
+def test_a_time_is_in_utc_to_the_second() -> None:
+    assert stamp(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)) == "2026-01-02T03:04:05Z"
+    assert stamp(STARTED) == "2026-03-02T12:00:00Z"
