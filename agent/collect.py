@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,8 @@ class Collector:
             session=self._state_session(),
             cache=self.cache,
         )
-        return read.snapshot
+        told = tuple(replace(gap, why=f"stack {one.name}: {gap.why}") for gap in read.snapshot.gaps)
+        return replace(read.snapshot, gaps=told)
 
     def _state_session(self) -> boto3.Session | None:
         """The first account's session; None where it cannot be had, which matters only to a state in S3."""
