@@ -53,4 +53,9 @@ def scan_table(document: Mapping[str, Any], columns: int, folders: tuple[Path, .
     for case in document["cases"]:
         where = f"ticket {case['ticket']}" if case["ticket"] else case["state"]
         lines.append(f"  {case['severity']:<8}  {clean(where)}  {clean(case['title'])}")
-    return "\n".join([*lines, "", f"{document['run']['id']}: {_SAID[document['status']]}"])
+    return "\n".join([*lines, "", ended(document)])
+
+
+def ended(document: Mapping[str, Any]) -> str:
+    """Which scan it is, and the word for how it ended: a list without it could read as clean."""
+    return f"{document['run']['id']}: {_SAID[document['status']]}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from agent.cli import fail
-from agent.cli._show import colour, report_of, width
+from agent.cli._show import colour, ended, report_of, width
 
 
 @click.command("findings", short_help="List what the last scan found, or one finding in full.")
@@ -37,6 +37,6 @@ def command(finding: str | None, config: str, run_id: str | None, output: str) -
     if output == "json":
         click.echo(json.dumps(found, indent=2))
     elif finding is None:
-        click.echo(findings_table(report, width(), colour=colour()))
+        click.echo(f"{findings_table(report, width(), colour=colour())}\n\n{ended(document)}")
     else:
         click.echo("\n\n".join(finding_detail(report, one["id"], width()) or "" for one in found))
