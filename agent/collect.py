@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from agent.config import Account, Config, duration
 from agent.declared import stack
@@ -84,7 +85,7 @@ def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan
     for number, account in enumerate(config.account):
         try:
             name = aws.identify(sessions.of(number))
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             gaps.append(Gap(Scope(account=account.id or "*"), f"no credentials for this account: {error}"))
             continue
         if account.id and account.id != name:
@@ -194,7 +195,7 @@ class Collector:
         """The first account's session; None where it cannot be had, which matters only to a state in S3."""
         try:
             return self.sessions.of(0)
-        except (ClientError, BotoCoreError):
+        except (ClientError, BotoCoreError, ResponseParserError):
             return None
 
     def _live(self, args: Mapping[str, Any]) -> Snapshot:

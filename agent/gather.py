@@ -100,14 +100,17 @@ def _work(store: Store, run_id: str, collector: Collector, progress: Progress) -
             if not running:
                 return
             for future in wait(running, LEASE.total_seconds() / 4, FIRST_COMPLETED).done:
-                unit = running.pop(future)
-                if error := future.exception():
-                    store.units.fail(unit, blame(error))
+                _end(store, running.pop(future), future.exception())
             _renew(store, running)
 
 
 def _claimed(store: Store, run_id: str) -> Unit | None:
     return store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, ("declared", "live", "trail"))
+
+
+def _end(store: Store, unit: Unit, error: BaseException | None) -> None:
+    if error is not None:
+        store.units.fail(unit, blame(error))
 
 
 def _renew(store: Store, running: dict[Future[None], Unit]) -> None:

@@ -5,7 +5,9 @@ Hides how Terraform root modules, their regions and their states are recognised.
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,15 +19,22 @@ _DEEPEST = 6
 
 
 def roots(directory: Path) -> tuple[Path, ...]:
-    """Terraform root modules at or below a directory: folders of `.tf` files with a backend, a provider or a state."""
+    """Terraform root modules at or below a directory: folders of `.tf` files with a backend, a provider or a state.
+
+    A folder whose name the file could not hold as it is (no Unicode, or with the look of a reference) is left out.
+    """
     found = []
     for folder, folders, files in os.walk(directory):
         depth = len(Path(folder).relative_to(directory).parts)
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED) if depth < _DEEPEST else []
+        folders[:] = sorted(filter(_can_be_written, folders)) if depth < _DEEPEST else []
         text = "\n".join(_text(Path(folder) / name) for name in sorted(files) if name.endswith(".tf"))
         if text and ("terraform.tfstate" in files or "backend " in text or 'provider "' in text):
             found.append(Path(folder))
     return tuple(found)
+
+
+def _can_be_written(name: str) -> bool:
+    return name not in _SKIPPED and "${" not in name and not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def _text(path: Path) -> str:
@@ -38,16 +47,29 @@ def _text(path: Path) -> str:
 def proposal(directory: Path) -> str:
     """A commented `driftwarden.toml` for what the directory holds."""
     found = roots(directory)
-    stacks = "\n".join(_stack(directory, root) for root in found) or _NO_STACK
+    names: Counter[str] = Counter()
+    stacks = "\n".join(_stack(directory, root, names) for root in found) or _NO_STACK
     regions = sorted({region for root in found for region in _regions(root)}) or ["us-east-1"]
-    shown = ", ".join(f'"{region}"' for region in regions)
+    shown = ", ".join(map(_quoted, regions))
     return _TEMPLATE.format(name=_name(directory.resolve().name), stacks=stacks, regions=shown)
 
 
-def _stack(directory: Path, root: Path) -> str:
+def _stack(directory: Path, root: Path, names: Counter[str]) -> str:
     relative = root.relative_to(directory)
     name = _name("-".join(relative.parts) or directory.resolve().name)
-    return f'[[stack]]\nname = "{name}"\ndir = "{relative.as_posix()}"\n{_where(root)}\n# owner = "team-name"\n'
+    names[name] += 1
+    name = name if names[name] == 1 else f"{name}--{names[name]}"
+    return f"""[[stack]]
+name = "{name}"
+dir = {_quoted(relative.as_posix())}
+{_where(root)}
+# owner = "team-name"
+"""
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's but for DEL (https://toml.io/en/v1.0.0#string). A repository's names are not ours."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _where(root: Path) -> str:

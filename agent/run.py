@@ -113,12 +113,8 @@ def run(config: Config, *, dry_run: bool = False, progress: Progress = lambda _:
         )
         if dry_run:
             return Done(found, shown, got.calls, None)
-        filing = config.tickets.mode == "file"
-        _commit(store, got.join, found, shown, authority, filing)
-        filed = None
-        if filing and systems.target is not None:
-            progress("filing")
-            filed = drain(store.outbox, systems.target, owner(), lambda: datetime.now(UTC))
+        _commit(store, got.join, found, shown, authority, config.tickets.mode == "file")
+        filed = _file(config, systems, store, progress)
         shown = with_tickets(shown, store.cases.open())
     return Done(found, shown, got.calls, filed)
 
@@ -208,6 +204,14 @@ def _commit(store: Store, join: Unit | None, found: Scan, shown: dict[str, Any],
     )
     if not kept:
         raise StoreError(f"scan {run_id} was taken over by another worker; nothing of this one is kept")
+
+
+def _file(config: Config, systems: ticketing.Systems, store: Store, progress: Progress) -> Filed | None:
+    """Carries out what the outbox holds; None where nothing is filed."""
+    if config.tickets.mode != "file" or systems.target is None:
+        return None
+    progress("filing")
+    return drain(store.outbox, systems.target, owner(), lambda: datetime.now(UTC))
 
 
 def _main(arguments: Sequence[str]) -> int:

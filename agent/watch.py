@@ -31,6 +31,8 @@ def keep_scanning(
     Raises ConfigError for the configuration and ValueError for `every`.
     """
     interval = duration(every)
+    if not interval:
+        raise ValueError(f"'{every}' is no time to wait; write for example 15m or 6h")
     due = threading.Event()
     due.set()
     stop = stop or threading.Event()
@@ -51,6 +53,8 @@ def keep_scanning(
             if not due.wait(timeout=0.2):
                 continue
             changes.wait_until_quiet(settle, stop)
+            if stop.is_set():
+                break
             due.clear()
             scan()
             scans += 1

@@ -1,5 +1,6 @@
 """The configuration proposed for a directory: which root modules it finds, and that the proposal loads as it is."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def test_roots_have_a_backend_a_provider_or_a_state(tmp_path: Path) -> None:
     module(tmp_path / "modules" / "queue", 'resource "aws_sqs_queue" "q" {}\n')
     module(tmp_path / "a" / ".terraform" / "modules" / "x", PROVIDER.format(region="eu-west-1"))
     module(tmp_path / "1" / "2" / "3" / "4" / "5" / "6" / "7", PROVIDER.format(region="eu-west-1"))
+    (tmp_path / "a" / "gone.tf").symlink_to("nowhere")
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "terraform.tfstate").write_text("{}")
     assert roots(tmp_path) == (backend, provider, applied)
@@ -61,12 +63,20 @@ def test_the_directory_itself_may_be_a_root(tmp_path: Path) -> None:
     assert config.estate.name == "shop"
 
 
-@pytest.mark.parametrize("name", ['quo"te', "new\nline", "ünïcode", "tab\there", "back\\slash", "}{", "日本"])
+@pytest.mark.parametrize(
+    "name", ['quo"te', "del\x7f", "new\nline", "ünïcode", "tab\there", "back\\slash", "}{", "日本"]
+)
 def test_names_that_toml_would_misread(name: str, tmp_path: Path) -> None:
     root = module(tmp_path / name / "stack", PROVIDER.format(region="eu-west-1"))
     config = proposed(tmp_path)
     (stack,) = config.stack
     assert config.path(stack.dir) == root
+
+
+def test_names_that_a_configuration_cannot_hold_are_left_out(tmp_path: Path) -> None:
+    for name in ("${env:HOME}", os.fsdecode(b"caf\xe9")):
+        module(tmp_path / name, PROVIDER.format(region="eu-west-1"))
+    assert proposed(tmp_path).stack == ()
 
 
 def test_names_that_become_alike_stay_apart(tmp_path: Path) -> None:

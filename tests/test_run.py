@@ -211,6 +211,26 @@ def test_drift_is_measured_against_the_reading_accepted_before(estate: Estate) -
     assert {key.type for key in accepted} >= {"aws_sqs_queue", "aws_iam_role", "aws_s3_bucket"}
 
 
+@pytest.mark.parametrize("source", ["lookup", "s3://small-estate-trail/logs"])
+def test_the_trail_comes_from_wherever_it_is(estate: Estate, source: str) -> None:
+    estate.configure(OBSERVING.replace('source = "trail"', f'source = "{source}"').replace('"1d"', '"1h"'))
+    estate.set_timeout(5, who=f"dana{len(source)}")
+    with estate.recorder.paused():
+        s3 = estate.client("ops", "s3")
+        s3.create_bucket(Bucket="small-estate-trail")
+    estate.recorder.deliver("small-estate-trail", "logs")
+    try:
+        done = estate.scan()
+    finally:
+        with estate.recorder.paused():
+            for entry in s3.list_objects_v2(Bucket="small-estate-trail").get("Contents", ()):
+                s3.delete_object(Bucket="small-estate-trail", Key=entry["Key"])
+            s3.delete_bucket(Bucket="small-estate-trail")
+    assert done.scan.gaps == ()
+    (finding,) = [one for one in done.scan.findings if one.address == "aws_sqs_queue.orders"]
+    assert f"dana{len(source)}" in {item.change.actor.name for item in finding.changes}
+
+
 # --- what breaks ---------------------------------------------------------------------------------------------
 
 
@@ -283,7 +303,7 @@ def test_what_cannot_be_stored_is_a_gap(estate: Estate, monkeypatch: pytest.Monk
         found = read(collector, unit)
         if unit.args.get("service") == "sqs":
             assert isinstance(found, Snapshot)
-            return Snapshot("live", found.taken_at, gaps=(Gap(Scope(), b"bytes"),))  # type: ignore[arg-type]
+            return Snapshot("live", found.taken_at, gaps=(Gap(Scope(), b"bytes"),))
         return found
 
     monkeypatch.setattr(Collector, "run", odd)

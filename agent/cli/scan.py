@@ -33,7 +33,7 @@ def command(config: str, output: str, dry_run: bool, watch: str | None, quiet: b
         if document is None:
             return code
         if output == "json":
-            click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+            click.echo(json.dumps(document, indent=2))
         else:
             from agent.config import load
 

@@ -1,0 +1,1 @@
+"""The embedded cloud of `driftwarden demo`, its estate and its story."""

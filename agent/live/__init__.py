@@ -1,0 +1,1 @@
+"""What the cloud says: one reader, which interprets resource specs."""

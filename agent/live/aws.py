@@ -74,7 +74,7 @@ def read(
 
 
 def identify(session: boto3.Session) -> str:
-    """The account id behind the session's credentials. Raises botocore's ClientError or BotoCoreError."""
+    """The account id behind the session's credentials. Raises botocore's errors, ResponseParserError among them."""
     client = session.client("sts", region_name=session.region_name or "us-east-1", config=DEFAULTS)
     return str(client.get_caller_identity()["Account"])
 

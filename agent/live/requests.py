@@ -7,7 +7,7 @@ exceptions.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,6 +37,10 @@ _REQUEST_ID = frozenset({"x-amzn-requestid", "x-amz-request-id"})
 
 _LONGEST_REASON = 300
 
+_SHARED = frozenset({"resourcegroupstaggingapi"})
+"""Services that specs of others ask."""
+_KEPT = 4
+
 
 class CallError(Exception):
     """A call that gave no answer after its retries."""
@@ -48,11 +52,16 @@ class CallError(Exception):
 
 
 class Calls:
-    """How many requests were sent, retries included, by `service:Operation`. Safe to share between threads."""
+    """How many requests were sent, retries included, by `service:Operation`. Safe to share between threads.
+
+    Keeps the last few clients that reads of different services share, such as the one for tags: making one takes as
+    long as ten calls.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sent: Counter[str] = Counter()
+        self.shared: OrderedDict[tuple[boto3.Session, str, str], Any] = OrderedDict()
 
     def add(self, action: str) -> None:
         """One more request of this action left."""
@@ -72,7 +81,7 @@ class Calls:
 
 
 class Requests:
-    """One session's calls in one region. Clients live as long as this object: they are 1.5 MB each."""
+    """One session's calls in one region. Clients live as long as this object, but for shared ones: 1.5 MB each."""
 
     def __init__(
         self, session: boto3.Session, region: str, *, workers: int, calls: Calls, config: Config | None = None
@@ -101,15 +110,26 @@ class Requests:
     def _client(self, service: str) -> Any:
         with _MAKING:
             if service not in self._clients:
-                make: Any = self._session.client
-                client = make(service, region_name=self._region, config=self._config)
-                client.meta.events.register("before-send", lambda event_name, **_: self._count(service, event_name))
-                client.meta.events.register("before-parse", _refuse_if_cut)
-                self._clients[service] = client
+                self._clients[service] = self._shared(service) if service in _SHARED else self._made(service)
             return self._clients[service]
 
-    def _count(self, service: str, event_name: str) -> None:
-        self._calls.add(f"{service}:{event_name.rsplit('.', 1)[-1]}")
+    def _shared(self, service: str) -> Any:
+        key = (self._session, self._region, service)
+        if key not in self._calls.shared:
+            self._calls.shared[key] = self._made(service)
+            while len(self._calls.shared) > _KEPT:
+                self._calls.shared.popitem(last=False)
+        return self._calls.shared[key]
+
+    def _made(self, service: str) -> Any:
+        make: Any = self._session.client
+        client = make(service, region_name=self._region, config=self._config)
+        calls = self._calls
+        client.meta.events.register(
+            "before-send", lambda event_name, **_: calls.add(f"{service}:{event_name.rsplit('.', 1)[-1]}")
+        )
+        client.meta.events.register("before-parse", _refuse_if_cut)
+        return client
 
 
 def _refuse_if_cut(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:

@@ -1,0 +1,1 @@
+"""A scan as pages and terminal lines that a reviewer reads."""

@@ -1,0 +1,116 @@
+"""`check`: everything a scan needs is tried, what is missing is named, and nothing is kept."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import small_estate
+from small_estate import ACCOUNT, CONFIG, OURS, Estate
+
+from agent.collect import Collector
+from agent.config import aws_environment, load
+from agent.demo.recorder import Recorder
+from agent.model import Snapshot, Trail
+from agent.proof import Check, prove
+from agent.store import Unit, connect
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
+) -> Iterator[tuple[Recorder, dict[str, str]]]:
+    reset_moto()
+    with small_estate.cloud(moto_server, moto_variables) as made:
+        yield made
+    reset_moto()
+
+
+@pytest.fixture
+def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
+    return small_estate.estate(tmp_path, *cloud)
+
+
+def proved(estate: Estate) -> list[Check]:
+    with aws_environment(estate.variables):
+        return list(prove(load(estate.config)))
+
+
+def wrong(checks: list[Check]) -> list[tuple[str, str]]:
+    return [(check.name, check.said) for check in checks if check.result != "ok"]
+
+
+def test_an_estate_in_order(estate: Estate) -> None:
+    checks = proved(estate)
+    assert wrong(checks) == []
+    said = {check.name: check.said for check in checks}
+    assert said["credentials"] == f"account {ACCOUNT}"
+    assert said["tickets"] == "register: 0 tickets around now"
+    assert (said["declared shop"], said[f"live {ACCOUNT}/us-east-1/sqs"]) == ("3 resources", "1 resources")
+    assert "rules, their examples hold" in said["rules"]
+    assert " events, the newest of 20" in said["trail cloudtrail"]
+    with connect(load(estate.config).store_url()) as store:
+        assert (store.scans.last(), store.findings.open()) == ((), {})
+
+
+def test_what_is_denied_is_named_once_with_its_count(estate: Estate) -> None:
+    estate.recorder.deny(OURS, "sns:*")
+    estate.recorder.deny(OURS, "iam:Get*")
+    found = wrong(proved(estate))
+    assert {name for name, _ in found} == {f"live {ACCOUNT}/us-east-1/{service}" for service in ("sns", "iam")}
+    assert all("AccessDenied" in said or "AuthorizationError" in said for _, said in found)
+
+
+def test_a_configuration_that_says_little(estate: Estate) -> None:
+    (estate.folder / "ours").mkdir()
+    (estate.folder / "ours" / "odd.yaml").write_text("id: odd\n")
+    estate.configure("[trail]\nsource = 'trail'\n[rules]\ndirs = ['ours']\n[store]\nkey = 'ours'\n")
+    found = wrong(proved(estate))
+    assert ("stacks", "no [[stack]] is configured: every resource would be unmanaged") in found
+    assert ("tickets", "no ticket system is configured: no change can be authorised by a ticket") in found
+    assert ("store", f"{estate.folder}/ours: Is a directory") in found
+    assert [said for name, said in found if name == "rules"] == [
+        f"{estate.folder}/ours/odd.yaml:1: a rule has no 'title'"
+    ]
+
+
+def test_a_rule_whose_example_does_not_hold(estate: Estate) -> None:
+    (estate.folder / "ours").mkdir()
+    rule = """\
+id: odd
+title: Odd
+severity: low
+when: {outcome: unauthorised}
+why: w
+fix: f
+controls: []
+examples:
+  - {name: says yes, facts: {outcome: authorised}, violates: true}
+  - {name: says no, facts: {outcome: authorised}, violates: false}
+"""
+    (estate.folder / "ours" / "odd.yaml").write_text(rule)
+    estate.configure(CONFIG + "[rules]\ndirs = ['ours']\n")
+    assert wrong(proved(estate)) == [("rules", "odd: its example 'says yes' does not come out as it says")]
+
+
+def test_an_address_that_is_none(estate: Estate) -> None:
+    estate.configure(
+        CONFIG.replace(
+            '[tickets.register]\npath = "tickets"', "[tickets.roundup]\nurl = 'ftp://x'\nuser = ''\npassword = ''"
+        )
+    )
+    ((name, said),) = wrong(proved(estate))
+    assert (name, said.startswith("[tickets.roundup]: ")) == ("tickets", True)
+
+
+def test_a_reader_that_breaks_is_named_and_the_rest_is_tried(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Collector.run
+
+    def broken(collector: Collector, unit: Unit) -> Snapshot | Trail:
+        if unit.args.get("service") == "sqs":
+            raise ValueError("hunter2")
+        return read(collector, unit)
+
+    monkeypatch.setattr(Collector, "run", broken)
+    ((name, said),) = wrong(proved(estate))
+    assert (name, said.partition(":")[0]) == (f"live {ACCOUNT}/us-east-1/sqs", "ValueError at test_proof.py")
+    assert "hunter2" not in said
