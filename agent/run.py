@@ -1,7 +1,7 @@
 """One scan, as the command line and every later caller run it: collect → line → store → file.
 
-Hides the child process a scan runs in (its clients' memory is given back, and a stuck one can be killed), the install
-key, and that of a scan that did not reach its end nothing is kept.
+Runs in the child process that `child.py` starts. Hides the install key, and that of a scan that did not reach its end
+nothing is kept.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,12 +21,13 @@ from typing import Any
 
 from agent import store as stores
 from agent import ticketing
+from agent.child import EXIT, MISUSE
 from agent.clean import clean
-from agent.config import Config, ConfigError, environment, load
+from agent.config import Config, ConfigError, load
 from agent.document import document, with_tickets
 from agent.filing import Filed, drain
 from agent.gather import Progress, gather, owner
-from agent.model import Status, Trail
+from agent.model import Trail
 from agent.plan import Known
 from agent.resources import load as load_specs
 from agent.rules import RuleError, load_rules, ruleset_sha256
@@ -35,9 +35,6 @@ from agent.scan import Collected, Reading, Scan, scan
 from agent.store import ScanCommit, Seen, Store, StoreError, Unit, connect
 
 KEY_BYTES = 32
-EXIT: dict[Status, int] = {"clean": 0, "violations": 1, "incomplete": 3, "held": 4}
-"""Exit code of a scan by its status; 2 is misuse."""
-MISUSE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +47,6 @@ class Done:
     """AWS API requests the live reader sent."""
     filed: Filed | None
     """What became of the outbox; None where nothing is filed."""
-
-
-def scan_in_child(config: Path, *, dry_run: bool = False, quiet: bool = True) -> tuple[int, dict[str, Any] | None]:
-    """Runs a scan in a child process → exit code, and the scan document (None where no scan began, or it did not end).
-
-    Its progress and errors go to our stderr. Exit codes: 0 clean, 1 violations, 2 misuse, 3 incomplete, 4 held.
-    """
-    # -P: the directory we are called in is somebody's repository, and nothing of it may be imported.
-    command = [sys.executable, "-P", "-m", "agent.run", str(config)]
-    command += ["--dry-run"] * dry_run + ["--quiet"] * quiet
-    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment(), check=False)
-    if done.returncode in EXIT.values() and done.stdout:
-        return done.returncode, json.loads(done.stdout)
-    if done.returncode == MISUSE:
-        return MISUSE, None
-    ended = f"by signal {-done.returncode}" if done.returncode < 0 else f"with exit code {done.returncode}"
-    sys.stderr.write(f"driftwarden: the scan's process ended {ended} before the scan did; nothing of it is kept\n")
-    return EXIT["incomplete"], None
 
 
 def run(config: Config, *, dry_run: bool = False, progress: Progress = lambda _: None) -> Done:

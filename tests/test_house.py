@@ -33,7 +33,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("document",),
     # What reads, keeps and files.
     ("declared", "live", "store", "tickets", "trail"),
-    ("collect", "filing", "proposal", "report", "ticketing", "watch"),
+    ("child", "collect", "filing", "proposal", "report", "ticketing", "watch"),
     ("gather",),
     ("run",),
     ("proof",),

@@ -16,11 +16,12 @@ import small_estate
 from small_estate import ACCOUNT, CONFIG, OURS, REGION, Estate, queue, role, state
 
 from agent import gather
+from agent.child import EXIT, MISUSE, scan_in_child
 from agent.collect import Collector
 from agent.config import ConfigError, aws_environment, load
 from agent.demo.recorder import Recorder
 from agent.model import Gap, Scope, Snapshot, Trail
-from agent.run import EXIT, MISUSE, install_key, run, scan_in_child
+from agent.run import install_key, run
 from agent.store import Store, Unit, connect
 
 OBSERVING = CONFIG.replace('mode = "file"', 'mode = "observe"')

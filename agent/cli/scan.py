@@ -27,7 +27,7 @@ def command(config: str, output: str, dry_run: bool, watch: str | None, quiet: b
     quiet = quiet or not sys.stderr.isatty()
 
     def once() -> int:
-        from agent.run import scan_in_child
+        from agent.child import scan_in_child
 
         code, document = scan_in_child(Path(config), dry_run=dry_run, quiet=quiet)
         if document is None:

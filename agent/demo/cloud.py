@@ -61,7 +61,7 @@ def replay(recorder: Recorder, estate: Traversable) -> int:
     entries = gzip.decompress((estate / "recording.jsonl.gz").read_bytes()).decode().splitlines()
     upstream = http.client.HTTPConnection(urlsplit(recorder.endpoint).netloc, timeout=60)
     seed = urllib.request.Request(f"{recorder.upstream}/moto-api/seed?a={SEED}", method="POST")  # noqa: S310 loopback
-    urllib.request.urlopen(seed, timeout=30).read()  # noqa: S310
+    urllib.request.urlopen(seed, timeout=30).read()  # noqa: S310 loopback
     seen = []
     for line in entries:
         entry = json.loads(line)

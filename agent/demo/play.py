@@ -14,6 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from agent.child import scan_in_child
 from agent.config import aws_environment
 from agent.demo import cloud, story
 from agent.demo.cloud import ACCOUNT, TRAIL_BUCKET
@@ -67,8 +68,6 @@ def play(out: Path, say: Callable[[str], None]) -> tuple[Mapping[str, Any], tupl
 
     Raises DemoError and `cloud.CloudError`.
     """
-    from agent.run import scan_in_child  # the scan's own process imports the rest
-
     estate = resources.files("agent.demo") / "estate"
     config = _prepare(out, estate)
     with cloud.cloud(out) as recorder:
