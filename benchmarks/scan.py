@@ -15,6 +15,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -216,6 +217,8 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """The whole benchmark; gives the exit code."""
     given = _arguments()
+    # Ended from outside, it still stops its servers and removes its folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rows: list[Row] = []
     for size in given.sizes:
         folder = Path(tempfile.mkdtemp(prefix="driftwarden-benchmark-"))
