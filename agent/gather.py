@@ -79,7 +79,7 @@ def owner() -> str:
 
 def _work(store: Store, run_id: str, collector: Collector, progress: Progress) -> None:
     """Reads units in threads until none but the join is left. One whose reading breaks is tried again, then lost."""
-    declared = _Declared(store, run_id)
+    declared = _Declared(store, run_id, collector.specs)
 
     def read(unit: Unit) -> None:
         result = collector.run(unit)
@@ -125,8 +125,9 @@ def _renew(store: Store, running: dict[Future[None], Unit]) -> None:
 class _Declared:
     """The declared side of a run, as soon as every stack has been read; decoded once for all threads."""
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str, specs: Mapping[str, Spec]) -> None:
         self._store = store
+        self._specs = specs
         self._run_id = run_id
         self._lock = threading.Lock()
         self._side: Snapshot | None = None
@@ -138,7 +139,8 @@ class _Declared:
                 found = [one for one in self._store.units.results(self._run_id) if one[0].kind == "declared"]
                 if all(unit.state in ("done", "failed") for unit, _ in found):
                     parts = [decode(Snapshot, result.decode()) for _, result in found if result is not None]
-                    self._side = _joined("declared", parts, datetime.now(UTC), ())
+                    gaps = [gap for unit, result in found if result is None for gap in lost(unit, self._specs)]
+                    self._side = _joined("declared", parts, datetime.now(UTC), gaps)
                 else:
                     time.sleep(_POLL)
             return self._side

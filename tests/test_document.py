@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from line import GROUP_KEY, NOON, QUEUE_KEY, SPECS, group, passes, queue, rule, ticket
-from trail_records import ACCOUNT, REGION, TERRAFORM, in_role, record, trail_of
+from trail_records import ACCOUNT, QUEUE, REGION, TERRAFORM, in_role, record, trail_of
 
 from agent import model
 from agent.attribute import finding_id
@@ -263,6 +263,15 @@ def test_a_change_by_hand_is_told_with_who_what_and_which_test_failed() -> None:
     assert (finding["verdict"]["outcome"], finding["severity"]) == ("unauthorised", "medium")
     assert (finding["case"], case["findings"], case["ticket"]) == (case["key"], [finding["id"]], None)
     assert [violation["rule"] for violation in finding["violations"]] == finding["rules"] == case["rules"]
+
+
+def test_a_call_that_does_not_explain_the_drift_is_no_candidate() -> None:
+    other = {"queueUrl": QUEUE, "attributes": {"VisibilityTimeout": "50"}}
+    call = record(requestParameters=other)
+    found = documented(declared=[queue()], seen=[queue(visibility_timeout_seconds=60)], records=[call])
+    (finding,) = found["findings"]
+    assert (finding["candidates"], len(finding["changes"])) == ([], 1)
+    assert finding["unexplained"].startswith("actor unknown: ")
 
 
 def test_a_target_of_no_known_address_has_none() -> None:

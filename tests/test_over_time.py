@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from line import END, GROUP_KEY, QUEUE_KEY, group, passes, queue, rule, ticket
+from line import END, GROUP_KEY, QUEUE_KEY, group, live, passes, queue, rule, ticket
 from trail_records import ACCOUNT, QUEUE, record, trail_of
 
-from agent.declared.sensitive import seal_calls
+from agent.declared.sensitive import seal_alike, seal_calls
 from agent.model import Gap, Scope, Secret, Snapshot, TicketScope
 from agent.scan import Scan
 from agent.seal import seal
@@ -83,6 +83,28 @@ def test_a_value_the_code_calls_sensitive_is_sealed_in_the_calls_too() -> None:
     assert seal_calls(Snapshot("declared", END, (queue(),)), trail_of(record()), key) == trail_of(record())
     # Sealed on both sides, the call still explains what is live.
     assert touch.sets["visibility_timeout_seconds"] == seal(key, "60")
+
+
+def test_what_a_stack_that_was_not_read_may_call_sensitive_is_sealed_whole() -> None:
+    key = b"k" * 32
+    lost = Snapshot("declared", END, gaps=(Gap(Scope(ACCOUNT), "state: denied"),))
+    seen = queue(tags_all={"token": "canary-9d2e"}, policy="canary-9d2e")
+    shut = seal_alike(lost, live(seen), key)
+    assert "canary-9d2e" not in repr(shut)
+    assert shut.resources[0].key == QUEUE_KEY
+    calls = seal_calls(
+        lost, trail_of(record(requestParameters={"queueUrl": QUEUE, "attributes": {"Policy": "canary-9d2e"}})), key
+    )
+    assert "canary-9d2e" not in repr(calls)
+    nameless = record("CreateThing", "ec2", requestParameters={"note": "canary-9d2e"})
+    assert "canary-9d2e" not in repr(seal_calls(lost, trail_of(nameless), key))
+    # What a stack that was read declares, and what lies in another account, stays legible.
+    half = Snapshot("declared", END, (queue(),), lost.gaps)
+    assert seal_alike(half, live(seen), key) == live(seen)
+    assert seal_calls(half, trail_of(record()), key) == trail_of(record())
+    other = Snapshot("declared", END, gaps=(Gap(Scope("999999999999"), "state: denied"),))
+    assert seal_alike(other, live(seen), key) == live(seen)
+    assert seal_calls(other, trail_of(nameless), key) == trail_of(nameless)
 
 
 def test_two_stacks_with_one_address_need_a_ticket_that_says_which() -> None:

@@ -169,6 +169,14 @@ def test_what_only_a_third_one_connects_is_one_case() -> None:
     assert case.findings == tuple(f"F-{ACCOUNT}-aws_sqs_queue-{name}" for name in "abc")
 
 
+def test_what_joined_through_another_still_draws_its_own_in() -> None:
+    one, two, three = change("e1", "ASIAONE"), change("e2", "ASIATWO"), change("e3", "ASIATHREE")
+    bridge = finding("c", one, two)
+    late = finding("d", three, change("e4", "ASIAFOUR", at=NOON + timedelta(hours=1)))
+    (case,) = opened(planned(finding("a", one), finding("b", three, two), bridge, late))
+    assert case.events == ("e1", "e2", "e3", "e4")
+
+
 def test_the_key_of_a_case_does_not_depend_on_what_comes_to_light_later() -> None:
     first = finding("m", change("e5"))
     more = finding("a", change("e9", at=NOON + timedelta(hours=1)))
@@ -231,6 +239,15 @@ def test_a_new_event_is_told_to_the_open_case() -> None:
     assert update.case.controls == ("PCI-DSS:1.2.5", "SOC2:CC8.1")
     assert "by marco" in update.note
     assert quiet.address not in update.note
+
+
+def test_drift_that_makes_an_open_case_graver_is_told_though_no_call_explains_it() -> None:
+    one = finding("a", change("e1"))
+    (case,) = opened(planned(one))
+    known = knowing(case, of=[one])
+    update = only(planned(one, known=known, severity="critical"))
+    assert update == Update(replace(case, severity="critical"), story(one))
+    assert planned(one, known=known, severity="low") == ()
 
 
 def test_a_second_copy_of_an_event_is_no_news() -> None:
@@ -381,6 +398,29 @@ def test_a_flood_holds_no_other_account() -> None:
     *filed, held = planned(*many(50), *elsewhere, resources={ACCOUNT: 60, OTHER: 4})
     assert [case.findings for case in opened(filed)] == [(one.id,) for one in elsewhere]
     assert isinstance(held, Held)
+
+
+def test_a_case_that_reaches_beyond_the_flooded_account_is_filed() -> None:
+    flood = many(50)
+    session = flood[0].changes[0].change.session
+    beyond = finding("beyond", change("x1", session), account=OTHER)
+    filed, held = planned(*flood, beyond, resources={ACCOUNT: 60, OTHER: 60})
+    assert isinstance(filed, Open)
+    assert filed.case.findings == (flood[0].id, beyond.id)
+    assert isinstance(held, Held)
+    assert len(held.cases) == 49
+
+
+def test_drift_nobody_explains_that_makes_an_open_case_graver_is_told() -> None:
+    one = finding("a", change("e1"))
+    (case,) = opened(planned(one))
+    known = knowing(case, of=[one])
+    assert planned(one, known=known) == ()
+    told = only(planned(one, known=known, severity="critical"))
+    assert isinstance(told, Update)
+    assert (told.case.severity, told.case.events) == ("critical", ("e1",))
+    # Once told, it is not told again.
+    assert planned(one, known=knowing(told.case, of=[one]), severity="critical") == ()
 
 
 def test_what_is_open_already_makes_no_flood() -> None:

@@ -60,6 +60,15 @@ def test_what_is_denied_is_named_once_with_its_count(estate: Estate) -> None:
     assert all("AccessDenied" in said or "AuthorizationError" in said for _, said in found)
 
 
+def test_without_credentials_and_with_a_ticket_that_is_none(estate: Estate) -> None:
+    del estate.variables["AWS_ACCESS_KEY_ID"]
+    (estate.folder / "tickets" / "bad.yaml").write_text("ref: CHG-1\nowner: dana\n")
+    found = dict(wrong(proved(estate)))
+    assert sorted(found) == ["credentials", "tickets"]
+    assert found["credentials"].startswith(f"account {ACCOUNT}: no credentials for this account: ")
+    assert found["tickets"].startswith(f"register: {estate.folder}/tickets/bad.yaml:2: ")
+
+
 def test_a_configuration_that_says_little(estate: Estate) -> None:
     (estate.folder / "ours").mkdir()
     (estate.folder / "ours" / "odd.yaml").write_text("id: odd\n")

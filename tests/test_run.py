@@ -328,6 +328,8 @@ def test_a_unit_that_takes_longer_than_its_lease_is_read_once(estate: Estate, mo
 def test_the_scan_is_a_process_of_its_own(
     estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    assert scan_in_child(tmp_path / "no.toml") == (2, None)
+    assert "no.toml: no such file" in capfd.readouterr().err
     for line, said in (("kill -9 $$", "by signal 9"), ("exit 1", "with exit code 1"), ("exit 77", "with exit code 77")):
         (tmp_path / "python").write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / "python").chmod(0o755)

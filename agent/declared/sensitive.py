@@ -8,11 +8,12 @@ has another order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from agent.compare import Hidden
 from agent.declared.state import Steps
-from agent.model import Change, Key, Resource, Secret, Snapshot, Trail
+from agent.model import GLOBAL, Change, Key, Resource, Secret, Snapshot, Touch, Trail
 from agent.seal import seal
 
 
@@ -39,19 +40,25 @@ def seal_alike(declared: Snapshot, live: Snapshot, key: bytes) -> Snapshot:
     """The live side with a `Secret` wherever the declared side has one.
 
     The live reader cannot know what a configuration calls sensitive. Without this step such a value would be a
-    difference, and would be written down as one.
+    difference, and would be written down as one. Where a stack could not be read nobody knows: what it may have
+    declared is sealed whole.
     """
-    secrets: dict[Key, list[Resource]] = {}
+    patterns: dict[Key, list[Resource]] = {}
     for resource in declared.resources:
-        if _holds_secret(resource.attributes):
-            secrets.setdefault(resource.key, []).append(resource)
+        patterns.setdefault(resource.key, []).append(resource)
+    untold = Hidden(declared.gaps)
     found = []
     for resource in live.resources:
-        for pattern in secrets.get(resource.key, ()):
-            attributes = {
-                name: _alike(pattern.attributes.get(name), value, key) for name, value in resource.attributes.items()
-            }
-            resource = replace(resource, attributes=attributes)  # noqa: PLW2901  two stacks may declare it
+        if resource.key not in patterns and resource.key in untold:
+            whole = {name: _seal(key, value) for name, value in resource.attributes.items()}
+            resource = replace(resource, attributes=whole)  # noqa: PLW2901  the same resource, sealed
+        for pattern in patterns.get(resource.key, ()):
+            if _holds_secret(pattern.attributes):
+                attributes = {
+                    name: _alike(pattern.attributes.get(name), value, key)
+                    for name, value in resource.attributes.items()
+                }
+                resource = replace(resource, attributes=attributes)  # noqa: PLW2901  two stacks may declare it
         found.append(resource)
     return replace(live, resources=tuple(found))
 
@@ -60,30 +67,55 @@ def seal_calls(declared: Snapshot, trail: Trail, key: bytes) -> Trail:
     """The trail with a `Secret` wherever a call sets what the declared side seals; such a call keeps no request.
 
     Without this step a value that the code calls sensitive would be written down as CloudTrail saw it, and would
-    never equal the live one.
+    never equal the live one. Where a stack could not be read, every value a call sets on what it may have declared
+    is sealed.
     """
-    sealed: dict[tuple[str, str], Resource] = {}
+    patterns: dict[tuple[str, str], Resource] = {}
     for resource in declared.resources:
-        if _holds_secret(resource.attributes):
-            for name in (resource.key.id, *resource.identifiers):
-                sealed[resource.key.type, name] = resource
-    return replace(trail, changes=tuple(_sealed_call(change, sealed, key) for change in trail.changes))
+        for name in (resource.key.id, *resource.identifiers):
+            known = patterns.get((resource.key.type, name))
+            if known is None or _holds_secret(resource.attributes):
+                patterns[resource.key.type, name] = resource
+    calls = _Calls(patterns, Hidden(declared.gaps), key)
+    return replace(trail, changes=tuple(calls.sealed(change) for change in trail.changes))
 
 
-def _sealed_call(change: Change, sealed: Mapping[tuple[str, str], Resource], key: bytes) -> Change:
-    touches, hidden = [], False
-    for touch in change.touches:
-        pattern = next((sealed[touch.type, name] for name in touch.ids if (touch.type, name) in sealed), None)
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Seals calls by what is declared of the resources they name."""
+
+    patterns: Mapping[tuple[str, str], Resource]
+    untold: Hidden
+    key: bytes
+
+    def sealed(self, change: Change) -> Change:
+        touches = tuple(replace(touch, sets=self.sets(change, touch)) for touch in change.touches)
+        hidden = any(_holds_secret(touch.sets) for touch in touches) or self.may_hide(change)
+        return replace(change, touches=touches, request={} if hidden else change.request)
+
+    def sets(self, change: Change, touch: Touch) -> Mapping[str, Any]:
+        pattern = self.pattern(touch)
         if pattern is not None:
-            secret = {name for name in touch.sets if _holds_secret(pattern.attributes.get(name))}
-            hidden = hidden or bool(secret)
-            sets = {
-                name: _alike(pattern.attributes.get(name), value, key) if name in secret else value
-                for name, value in touch.sets.items()
-            }
-            touch = replace(touch, sets=sets)  # noqa: PLW2901  the same touch, sealed
-        touches.append(touch)
-    return replace(change, touches=tuple(touches), request={} if hidden else change.request)
+            return {name: _alike(pattern.attributes.get(name), value, self.key) for name, value in touch.sets.items()}
+        if self.is_untold(change, touch):
+            return {name: _seal(self.key, value) for name, value in touch.sets.items()}
+        return touch.sets
+
+    def pattern(self, touch: Touch) -> Resource | None:
+        names = ((touch.type, name) for name in touch.ids)
+        return next((self.patterns[name] for name in names if name in self.patterns), None)
+
+    def is_untold(self, change: Change, touch: Touch) -> bool:
+        regions = (change.region, GLOBAL)
+        return any(
+            Key(change.account, region, touch.type, name) in self.untold for region in regions for name in touch.ids
+        )
+
+    def may_hide(self, change: Change) -> bool:
+        """Whether the call may carry a secret that nobody could name: its resource is in no stack that was read."""
+        if not change.touches:
+            return Key(change.account, change.region, "", "") in self.untold
+        return any(self.pattern(touch) is None and self.is_untold(change, touch) for touch in change.touches)
 
 
 def _alike(pattern: Any, value: Any, key: bytes) -> Any:
