@@ -162,3 +162,21 @@ def test_parsed_leaves_what_is_no_json() -> None:
     assert parsed("{") == "{"
     assert parsed(7) == 7
     assert parsed("[" * 100_000) == "[" * 100_000
+
+
+def test_a_value_nested_too_deep_to_walk_stays_what_it_is() -> None:
+    deep = "[" * 500 + "]" * 500
+    assert canonical(deep, "json") == canonical(deep, "json")
+    bottomless: list[Any] = []
+    bottomless.append([bottomless])
+    assert canonical(bottomless, "json") == repr(list)
+
+
+@pytest.mark.parametrize("value", ["1e9999999", "-1e9999999", "Infinity"])
+def test_a_number_beyond_all_bounds_stays_text(value: str) -> None:
+    assert canonical(value, "number") == value
+
+
+def test_tags_that_are_no_map_are_compared_as_they_are() -> None:
+    assert canonical(["a"], "tags") == ["a"]
+    assert canonical({"break-glass": ""}, "tags") == {"break-glass": ""}
