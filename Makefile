@@ -44,7 +44,7 @@ wheel: $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 lock: ## after a change of dependencies; needs uv
-	uv pip compile pyproject.toml --extra demo --extra postgres --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock
 
 clean:

@@ -1,0 +1,423 @@
+"""Values of the Terraform language.
+
+A string is a `str` (NFC), a bool a `bool`, a number an `int` where it is whole and below 10^100, else a `Decimal`.
+Everything else is one of the classes here. Containers know by their `flags`, without being walked, whether they hold
+something unknown, sensitive or not yet evaluated. Values are never changed once made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+from agent.declared.language import types
+from agent.declared.language.types import (
+    BOOL,
+    DYNAMIC,
+    NUMBER,
+    STRING,
+    ListOf,
+    MapOf,
+    ObjectOf,
+    SetOf,
+    TupleOf,
+    Type,
+)
+
+UNKNOWN, SENSITIVE, LAZY = 1, 2, 4
+"""Bits of `flags`: somewhere inside is an `Unknown`, a `Sensitive`, a `Lazy`."""
+
+SHOWN_REASONS = 8
+"""How many reasons an `Unknown` keeps."""
+
+
+class Null:
+    """`null`, with the type it was converted to; `DYNAMIC` as written."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type_: Type = DYNAMIC) -> None:
+        self.type = type_
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Null)
+
+    def __hash__(self) -> int:
+        return hash(Null)
+
+    def __repr__(self) -> str:
+        return f"Null({types.to_json(self.type)})"
+
+
+NULL = Null()
+
+
+class Unknown:
+    """A value that cannot be told, and the references that are to blame. Equal to nothing, not even itself."""
+
+    __slots__ = ("type", "why")
+
+    def __init__(self, why: Iterable[str] | str, type_: Type = DYNAMIC) -> None:
+        self.why: tuple[str, ...] = (why,) if isinstance(why, str) else tuple(dict.fromkeys(why))[:SHOWN_REASONS]
+        self.type = type_
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Unknown({'; '.join(self.why)})"
+
+
+class Sensitive:
+    """A value marked sensitive, as a whole; never holds another `Sensitive` directly."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value.value if isinstance(value, Sensitive) else value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sensitive) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((Sensitive, self.value))
+
+    def __repr__(self) -> str:
+        return "Sensitive(…)"
+
+
+class Lazy(Protocol):
+    """An object evaluated attribute by attribute: a module's outputs, a resource instance.
+
+    Implementations set `flags = LAZY`. Containers may hold lazy objects; whoever needs a plain value calls `force`.
+    """
+
+    flags: int
+
+    def get(self, name: str) -> Value:
+        """One attribute. Raises `EvaluationError` where there is none of that name."""
+        ...
+
+    def force(self) -> Value:
+        """The whole object, evaluated."""
+        ...
+
+
+class List:
+    """`list(element)`."""
+
+    __slots__ = ("element", "flags", "items")
+
+    def __init__(self, items: Iterable[Value], element: Type) -> None:
+        self.items = tuple(items)
+        self.element = element
+        self.flags = flags_of(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, List) and _same(self.items, other.items)
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    def __repr__(self) -> str:
+        return f"List({list(self.items)!r})"
+
+
+class Set:
+    """`set(element)`; items are unique and in Terraform's iteration order."""
+
+    __slots__ = ("element", "flags", "items")
+
+    def __init__(self, items: Iterable[Value], element: Type) -> None:
+        self.items = in_set_order(items)
+        self.element = element
+        self.flags = flags_of(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Set) and _same(self.items, other.items)
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    def __repr__(self) -> str:
+        return f"Set({list(self.items)!r})"
+
+
+class Tuple:
+    """`tuple([…])`: what `[a, b]` evaluates to."""
+
+    __slots__ = ("flags", "items")
+
+    def __init__(self, items: Iterable[Value]) -> None:
+        self.items = tuple(items)
+        self.flags = flags_of(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tuple) and _same(self.items, other.items)
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    def __repr__(self) -> str:
+        return f"Tuple({list(self.items)!r})"
+
+
+class Map:
+    """`map(element)`; keys in order."""
+
+    __slots__ = ("element", "flags", "items")
+
+    def __init__(self, items: Mapping[str, Value], element: Type) -> None:
+        self.items = dict(sorted(items.items()))
+        self.element = element
+        self.flags = flags_of(self.items.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Map) and _same_items(self.items, other.items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.items.items()))
+
+    def __repr__(self) -> str:
+        return f"Map({self.items!r})"
+
+
+class Object:
+    """`object({…})`: what `{a = b}` evaluates to; attributes in order of their names."""
+
+    __slots__ = ("flags", "items")
+
+    def __init__(self, items: Mapping[str, Value]) -> None:
+        self.items = dict(sorted(items.items()))
+        self.flags = flags_of(self.items.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Object) and _same_items(self.items, other.items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.items.items()))
+
+    def __repr__(self) -> str:
+        return f"Object({self.items!r})"
+
+
+Value = bool | int | Decimal | str | Null | Unknown | Sensitive | List | Set | Tuple | Map | Object | Lazy
+
+
+_PLAIN = frozenset({str, bool, int, Decimal, Null})
+CONTAINERS = (List, Set, Tuple, Map, Object)
+"""For `isinstance`."""
+
+
+def flags_of(values: Iterable[Value]) -> int:
+    """The flags of a container of these values."""
+    found = 0
+    for value in values:
+        if type(value) in _PLAIN:
+            continue
+        if isinstance(value, Unknown):
+            found |= UNKNOWN
+        elif isinstance(value, Sensitive):
+            found |= SENSITIVE | flags_of((value.value,))
+        elif not isinstance(value, bool | int | Decimal | str | Null):
+            found |= value.flags
+    return found
+
+
+def flags(value: Value) -> int:
+    """What a value is or holds, as bits."""
+    return flags_of((value,))
+
+
+def force(value: Value) -> Value:
+    """The value with every lazy object in it, at any depth, evaluated. Raises `EvaluationError`."""
+    if not flags(value) & LAZY:
+        return value
+    return rebuilt(value, force) if isinstance(value, (Sensitive, *CONTAINERS)) else force(value.force())
+
+
+def unmarked(value: Value) -> tuple[Value, bool]:
+    """The value without any `Sensitive` in it, at any depth, and whether there was one. Forces nothing."""
+    if not flags(value) & SENSITIVE:
+        return value, False
+    if isinstance(value, Sensitive):
+        return unmarked(value.value)[0], True
+    return rebuilt(value, lambda each: unmarked(each)[0]), True
+
+
+def rebuilt(value: Value, change: Callable[[Value], Value]) -> Value:
+    """A container of the same kind with `change` applied to its direct items; other values as they are."""
+    match value:
+        case List():
+            return List(map(change, value.items), value.element)
+        case Set():
+            return Set(map(change, value.items), value.element)
+        case Tuple():
+            return Tuple(map(change, value.items))
+        case Map():
+            return Map({key: change(each) for key, each in value.items.items()}, value.element)
+        case Object():
+            return Object({key: change(each) for key, each in value.items.items()})
+        case Sensitive():
+            return Sensitive(change(value.value))
+    return value
+
+
+def whys(value: Value) -> tuple[str, ...]:
+    """The reasons of everything unknown in a value, each once, at most `SHOWN_REASONS`; lazy objects are passed over."""
+    return Unknown(_whys(value)).why
+
+
+def _whys(value: Value) -> Iterable[str]:
+    if isinstance(value, Unknown):
+        yield from value.why
+    elif isinstance(value, Sensitive):
+        yield from _whys(value.value)
+    elif isinstance(value, CONTAINERS) and value.flags & UNKNOWN:
+        for each in value.items.values() if isinstance(value, Map | Object) else value.items:
+            yield from _whys(each)
+
+
+def type_of(value: Value) -> Type:
+    """The type Terraform gives the value; a lazy object is forced."""
+    match value:
+        case bool():
+            return BOOL
+        case str():
+            return STRING
+        case int() | Decimal():
+            return NUMBER
+        case Null() | Unknown():
+            return value.type
+        case Sensitive():
+            return type_of(value.value)
+        case List():
+            return ListOf(value.element)
+        case Set():
+            return SetOf(value.element)
+        case Map():
+            return MapOf(value.element)
+        case Tuple():
+            return TupleOf(tuple(map(type_of, value.items)))
+        case Object():
+            return ObjectOf(tuple((name, type_of(each)) for name, each in value.items.items()))
+    return type_of(value.force())
+
+
+def same(left: Value, right: Value) -> bool:
+    """Whether two known, unmarked, forced values are equal as `==` has it: `true` and `1` are not."""
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
+def _same(left: tuple[Value, ...], right: tuple[Value, ...]) -> bool:
+    return len(left) == len(right) and all(map(same, left, right))
+
+
+def _same_items(left: Mapping[str, Value], right: Mapping[str, Value]) -> bool:
+    return left.keys() == right.keys() and all(same(each, right[key]) for key, each in left.items())
+
+
+def in_set_order(items: Iterable[Value]) -> tuple[Value, ...]:
+    """Each value once, in the order Terraform iterates over a set: primitives by value, all else by its spelling.
+
+    The spelling is go-cty's, found by trying: https://github.com/zclconf/go-cty/blob/main/cty/set_internals.go
+    """
+    found: dict[Any, Value] = {}
+    for item in items:
+        found.setdefault(id(item) if flags(item) & UNKNOWN else (isinstance(item, bool), item), item)
+    values = list(found.values())
+    kinds = {bool if isinstance(each, bool) else str if isinstance(each, str) else None for each in values}
+    if kinds == {str} or kinds == {bool}:
+        return tuple(sorted(values, key=_code_points))
+    if all(isinstance(each, int | Decimal) and not isinstance(each, bool) for each in values):
+        return tuple(sorted(values, key=_as_decimal))
+    return tuple(sorted(values, key=_spelled))
+
+
+def _code_points(value: Value) -> Any:
+    return value
+
+
+def _as_decimal(value: Value) -> Decimal:
+    return Decimal(value) if isinstance(value, int) else value if isinstance(value, Decimal) else Decimal(0)
+
+
+def _spelled(value: Value) -> str:
+    match value:
+        case bool():
+            return "T" if value else "F"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case int() | Decimal():
+            return f"{Decimal(value):g}"
+        case Null():
+            return "~"
+        case List() | Set():
+            return "[" + "".join(f"{_spelled(each)};" for each in value.items) + "]"
+        case Map():
+            return "{" + "".join(f"{_spelled(key)}:{_spelled(each)};" for key, each in value.items.items()) + "}"
+        case Tuple():
+            return "<" + "".join(f"{_spelled(each)};" for each in value.items) + ">"
+        case Object():
+            return "<" + "".join(f"{_spelled(each)};" for each in value.items.values()) + ">"
+        case Sensitive():
+            return _spelled(value.value)
+    return "?"
+
+
+def from_plain(value: Any, type_: Type = DYNAMIC) -> Value:
+    """JSON-shaped data → a value: without a type, arrays are tuples and objects are objects, as `jsondecode` has it.
+
+    With a type the data must have its shape (state, schemas); what does not becomes what it looks like.
+    """
+    if value is None:
+        return Null(type_)
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float | Decimal):
+        return number(value)
+    if isinstance(value, list | tuple):
+        match type_:
+            case ListOf(element):
+                return List((from_plain(each, element) for each in value), element)
+            case SetOf(element):
+                return Set((from_plain(each, element) for each in value), element)
+            case TupleOf(items) if len(items) == len(value):
+                return Tuple(map(from_plain, value, items))
+        return Tuple(map(from_plain, value))
+    if isinstance(type_, MapOf):
+        return Map({str(key): from_plain(each, type_.element) for key, each in value.items()}, type_.element)
+    known = dict(type_.attributes) if isinstance(type_, ObjectOf) else {}
+    return Object({str(key): from_plain(each, known.get(str(key), DYNAMIC)) for key, each in value.items()})
+
+
+def to_plain(value: Value) -> Any:
+    """A known, unmarked, forced value as JSON-shaped data; numbers stay `int` or `Decimal`."""
+    match value:
+        case Null():
+            return None
+        case List() | Set() | Tuple():
+            return [to_plain(each) for each in value.items]
+        case Map() | Object():
+            return {key: to_plain(each) for key, each in value.items.items()}
+        case bool() | int() | Decimal() | str():
+            return value
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
+_LARGEST = 100
+"""Digits of the largest whole number kept as `int`: `1e1000000` must not become a million digits."""
+
+
+def number(value: int | float | Decimal) -> int | Decimal:
+    """A number in the form values have."""
+    if isinstance(value, int):
+        return value if abs(value) < 10**_LARGEST else Decimal(value)
+    exact = Decimal(repr(value)) if isinstance(value, float) else value
+    whole = exact.is_finite() and exact.adjusted() < _LARGEST and exact == exact.to_integral_value()
+    return int(exact) if whole else exact
