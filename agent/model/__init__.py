@@ -18,6 +18,7 @@ from agent.model.cases import (
     JudgedChange,
     Open,
     Severity,
+    StateCause,
     Status,
     Update,
     Violation,
@@ -41,16 +42,17 @@ from agent.model.sides import (
     Basis,
     Drift,
     DriftKind,
+    DriftNote,
     Gap,
     Key,
     Limit,
     Resource,
     Scope,
     Secret,
-    Snapshot,
     Source,
     Unknown,
 )
+from agent.model.snapshot import Snapshot, StateRead, Unapplied, UnappliedAction
 from agent.model.trail import Act, Actor, ActorKind, Change, Channel, Claim, Touch, Trail
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "Close",
     "Drift",
     "DriftKind",
+    "DriftNote",
     "Finding",
     "FindingId",
     "Gap",
@@ -91,6 +94,8 @@ __all__ = [
     "Severity",
     "Snapshot",
     "Source",
+    "StateCause",
+    "StateRead",
     "Status",
     "Test",
     "Ticket",
@@ -99,6 +104,8 @@ __all__ = [
     "Tickets",
     "Touch",
     "Trail",
+    "Unapplied",
+    "UnappliedAction",
     "Unknown",
     "Update",
     "Verdict",

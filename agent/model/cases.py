@@ -14,6 +14,10 @@ FindingId = NewType("FindingId", str)
 CaseKey = NewType("CaseKey", str)
 
 Severity = Literal["low", "medium", "high", "critical"]
+StateCause = Literal[
+    "", "state-lineage-changed", "state-serial-backwards", "state-other-account", "state-edited", "declared-twice"
+]
+"""What a finding about a state tells of; empty: the finding is about a resource or the trail."""
 Status = Literal["clean", "violations", "incomplete", "held"]
 CaseState = Literal["open", "closed", "held"]
 
@@ -55,6 +59,9 @@ class Finding:
     verdict: Verdict = NOT_JUDGED
     unexplained: str = ""
     """Why no change explains the drift; empty where one does."""
+    cause: StateCause = ""
+    notes: tuple[str, ...] = ()
+    """What else is known, one line each: how the state took part in it."""
 
 
 @dataclass(frozen=True, slots=True)

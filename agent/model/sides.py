@@ -1,10 +1,9 @@
-"""Names of things, and one side at one time: what is declared or what is, and the differences between them."""
+"""Names of things, one side's view of them, and the differences between the sides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -13,6 +12,9 @@ GLOBAL = "global"
 
 DriftKind = Literal["changed", "missing", "unmanaged", "unapplied"]
 Basis = Literal["configured", "unset"]
+DriftNote = Literal["", "absorbed", "unlisted"]
+"""`absorbed`: an apply for something else wrote a hand change into state. `unlisted`: in no configured stack, of an
+estate whose stacks are not said to be all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,11 @@ class Resource:
     """For a part: the attribute of the parent it shows up in, for example `ingress`."""
     note: str = ""
     """Why an undeclared live resource is no drift (AWS provides it, it equals the service default); else empty."""
+    unapplied: Mapping[str, Any] = field(default_factory=dict)
+    """Compared attribute → configured value, sealed as any other, where it differs from the recorded one in
+    `attributes`: merged and not applied. What is not wholly known is left out."""
+    recorded_parts: tuple[Key, ...] = ()
+    """Parts that state records in an attribute the code leaves out: a refresh found them, nobody declares them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +140,6 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One side at one time: resources and what could not be read."""
-
-    side: Literal["declared", "live"]
-    taken_at: datetime
-    resources: tuple[Resource, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    limits: tuple[Limit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Drift:
     """One difference between what is declared and what is."""
 
@@ -153,7 +149,9 @@ class Drift:
     attribute: str = ""
     """Attribute path; empty for a whole resource."""
     declared: Any = None
+    """What it should be; of `unapplied`, the configured value."""
     live: Any = None
+    """What it is; of `unapplied`, the recorded value."""
     basis: Basis = "configured"
     address: str = ""
     stack: str = ""
@@ -163,3 +161,4 @@ class Drift:
     """The part of `key` that differs, where it has a key of its own."""
     detail: tuple[str, ...] = ()
     """Differences inside a free-form JSON value, one line each."""
+    note: DriftNote = ""

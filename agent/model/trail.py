@@ -90,3 +90,7 @@ class Trail:
     denied: int = 0
     newest_event: datetime | None = None
     gaps: tuple[Gap, ...] = ()
+    sessions: tuple[Change, ...] = ()
+    """Sign-ins to roles by people and pipelines (`sts:AssumeRole…`): who worked, even where nothing was changed."""
+    state_writes: tuple[Change, ...] = ()
+    """Writes of Terraform states, from S3's data events; the object is `bucketName` and `key` of the request."""
