@@ -1,16 +1,17 @@
 """Reads a Terraform state file, format version 4.
 
 Hides the file's layout (https://developer.hashicorp.com/terraform/internals/json-format has the public half; the rest
-is what Terraform 1.11 writes) and keeps what is secret where it is: an instance's attributes stay undecoded text until
-they are asked for, and outputs are never decoded at all.
+is what Terraform 1.11 writes) and keeps what is secret where it is: attributes and outputs stay undecoded text, slices
+of the file, until they are asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,10 +32,10 @@ class StateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One managed resource instance as state records it."""
+    """One resource instance as state records it, managed or data."""
 
     address: str
-    """In Terraform's spelling: `module.a["x"].aws_b.c[0]`."""
+    """In Terraform's spelling: `module.a["x"].aws_b.c[0]`, `data.aws_b.c`."""
     module: str
     """Address of its module instance; empty for the root module."""
     type: str
@@ -47,10 +48,45 @@ class Instance:
     sensitive: tuple[Steps, ...]
     """Where its attributes are marked sensitive; `()` means all of them."""
     recorded: msgspec.Raw = field(repr=False)
+    mode: str = "managed"
+    """`managed` or `data`."""
+    tainted: bool = False
+    """The next apply replaces it: its creation failed half-way, or `terraform taint` said so."""
+    named: msgspec.Raw | None = field(default=None, repr=False)
+    """Its resource identity, undecoded; see `identity`."""
 
     def attributes(self) -> dict[str, Any]:
         """Decodes what state records of it, secrets included: seal before keeping. Raises `StateError`."""
         return _decode(self.recorded, dict[str, Any], f"state of {self.address}")
+
+    def exact(self) -> dict[str, Any]:
+        """`attributes` with fractions as `Decimal`: Terraform's numbers are decimal. Raises `StateError`."""
+        return _decode(self.recorded, dict[str, Any], f"state of {self.address}", exact=True)
+
+    def identity(self) -> dict[str, Any]:
+        """What names it at its provider (AWS provider 6 and later); empty where that is not recorded.
+
+        Raises `StateError`.
+        """
+        return {} if self.named is None else _decode(self.named, dict[str, Any], f"state of {self.address}")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of the root module, as the last apply left it."""
+
+    name: str
+    sensitive: bool
+    recorded: msgspec.Raw = field(repr=False)
+    spelled: msgspec.Raw = field(repr=False)
+
+    def value(self) -> Any:
+        """JSON-shaped, fractions as `Decimal`, secrets included. Raises `StateError`."""
+        return _decode(self.recorded, Any, f"state of output {self.name}", exact=True)
+
+    def type(self) -> Any:
+        """Its type in the JSON spelling, `["list", "string"]` (see `language.types.from_json`). Raises `StateError`."""
+        return _decode(self.spelled, Any, f"state of output {self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +101,13 @@ class State:
     digest: str
     """SHA-256 of the file, hex."""
     instances: tuple[Instance, ...]
+    """Managed ones, in file order."""
     notes: tuple[tuple[str, str], ...] = ()
     """Address and reason of what was left out: objects that are waiting to be destroyed."""
+    data: tuple[Instance, ...] = ()
+    """Data sources as they were last read, in file order."""
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    """Outputs of the root module, by name."""
 
 
 class _Step(msgspec.Struct):
@@ -74,13 +115,21 @@ class _Step(msgspec.Struct):
     value: Any = None
 
 
-class _Instance(msgspec.Struct):
+class _Instance(msgspec.Struct, gc=False):
     attributes: msgspec.Raw = msgspec.Raw(b"null")
     schema_version: int = 0
     index_key: int | str | None = None
+    status: str = ""
     deposed: str = ""
-    dependencies: tuple[str, ...] = ()
-    sensitive_attributes: tuple[tuple[_Step, ...], ...] = ()
+    dependencies: tuple[str, ...] | None = None
+    sensitive_attributes: tuple[tuple[_Step, ...], ...] | None = None
+    identity: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Output(msgspec.Struct):
+    value: msgspec.Raw
+    type: msgspec.Raw = msgspec.Raw(b'"dynamic"')
+    sensitive: bool = False
 
 
 class _Resource(msgspec.Struct):
@@ -95,8 +144,9 @@ class _Resource(msgspec.Struct):
 class _State(msgspec.Struct):
     lineage: str
     serial: int
-    resources: tuple[_Resource, ...] = ()
+    resources: tuple[_Resource, ...] | None = None
     terraform_version: str = ""
+    outputs: dict[str, _Output] | None = None
 
 
 class _Head(msgspec.Struct):
@@ -105,7 +155,9 @@ class _Head(msgspec.Struct):
 
 
 def read_state(data: bytes, name: str, *, limit: int = MAX_BYTES) -> State:
-    """A state file's content → the managed instances in it, in file order.
+    """A state file's content → what is in it.
+
+    Attributes and outputs are slices of `data`, which lives as long as they do: memory is little more than its size.
 
     `name` is how errors call the state. Raises `StateError`.
     """
@@ -114,23 +166,50 @@ def read_state(data: bytes, name: str, *, limit: int = MAX_BYTES) -> State:
         raise StateError(f"{name} is empty: Terraform writes at least a version, restore the last good state")
     _check_head(_decode(data, _Head, name), name)
     state = _decode(data, _State, name)
-    instances: list[Instance] = []
+    instances: dict[str, list[Instance]] = {"managed": [], "data": []}
     notes: list[tuple[str, str]] = []
-    for resource in state.resources:
-        if resource.mode != "managed":
+    for resource in state.resources or ():
+        if resource.mode not in instances:
+            notes.append((f"{resource.type}.{resource.name}", f"of the unknown mode `{resource.mode[:40]}`"))
             continue
         for each in resource.instances:
-            if each.deposed:
-                notes.append((_address(resource, each), "a deposed object, which the next apply destroys"))
-            elif bytes(each.attributes) == b"null":
-                notes.append((_address(resource, each), "recorded without attributes by a Terraform before 0.12"))
-            else:
-                instances.append(_instance(resource, each))
+            why = _left_out(each)
+            if why and resource.mode == "managed":
+                notes.append((_address(resource, each), why))
+            elif not why:
+                instances[resource.mode].append(_instance(resource, each))
+    for found in instances.values():
+        _refuse_twice(found, name)
+    return State(
+        lineage=state.lineage,
+        serial=state.serial,
+        terraform_version=state.terraform_version,
+        digest=hashlib.sha256(data).hexdigest(),
+        instances=tuple(instances["managed"]),
+        notes=tuple(notes),
+        data=tuple(instances["data"]),
+        outputs={
+            each: Output(each, output.sensitive, output.value, output.type)
+            for each, output in (state.outputs or {}).items()
+        },
+    )
+
+
+def _left_out(each: _Instance) -> str:
+    """Why an instance is not among a state's instances; empty where it is."""
+    if each.deposed:
+        return "a deposed object, which the next apply destroys"
+    return "recorded without attributes by a Terraform before 0.12" if _is_null(each.attributes) else ""
+
+
+def _is_null(raw: msgspec.Raw) -> bool:
+    return bytes(memoryview(raw)[:5]) == b"null"  # not of the whole, which may be large and would be copied
+
+
+def _refuse_twice(instances: Iterable[Instance], name: str) -> None:
     twice = [address for address, n in Counter(each.address for each in instances).items() if n > 1]
     if twice:
         raise StateError(f"{name} records {twice[0]} twice: remove one with `terraform state rm`")
-    digest = hashlib.sha256(data).hexdigest()
-    return State(state.lineage, state.serial, state.terraform_version, digest, tuple(instances), tuple(notes))
 
 
 def refuse_size(size: int, name: str, limit: int = MAX_BYTES) -> None:
@@ -139,13 +218,13 @@ def refuse_size(size: int, name: str, limit: int = MAX_BYTES) -> None:
         raise StateError(f"{name} has {size:,} bytes, at most {limit:,} are read: split the stack")
 
 
-def _decode(data: bytes | msgspec.Raw, type_: type[_T], name: str) -> _T:
+def _decode(data: bytes | msgspec.Raw, type_: type[_T], name: str, *, exact: bool = False) -> _T:
     try:
-        return msgspec.json.decode(data, type=type_)
+        return msgspec.json.Decoder(type_, float_hook=Decimal if exact else None).decode(data)
     except msgspec.ValidationError as error:
         raise StateError(f"{name} is not a state as Terraform writes it: {error}") from None
     except msgspec.DecodeError as error:
-        why = f"it ends at byte {len(bytes(data)):,} in the middle" if "truncated" in str(error) else str(error)
+        why = f"it ends at byte {len(memoryview(data)):,} in the middle" if "truncated" in str(error) else str(error)
         raise StateError(f"{name} is not whole JSON: {why}; restore the last good state") from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise StateError(f"{name} is not a state as Terraform writes it: {type(error).__name__}") from None
@@ -174,14 +253,18 @@ def _instance(resource: _Resource, each: _Instance) -> Instance:
         index=each.index_key,
         provider=resource.provider,
         schema_version=each.schema_version,
-        dependencies=each.dependencies,
-        sensitive=tuple(_path(steps) for steps in each.sensitive_attributes),
+        dependencies=each.dependencies or (),
+        sensitive=tuple(_path(steps) for steps in each.sensitive_attributes or ()),
         recorded=each.attributes,
+        mode=resource.mode,
+        tainted=each.status == "tainted",
+        named=None if _is_null(each.identity) else each.identity,
     )
 
 
 def _address(resource: _Resource, each: _Instance) -> str:
     module = f"{resource.module}." if resource.module else ""
+    module += "data." if resource.mode == "data" else ""
     return f"{module}{resource.type}.{resource.name}{_bracketed(each.index_key)}"
 
 

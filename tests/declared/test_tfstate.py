@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +95,50 @@ def test_sensitive_paths() -> None:
     assert paths == state.instances[0].sensitive
 
 
+def test_data_sources_are_apart() -> None:
+    found = resource(mode="data", type="aws_ami", name="a", module="module.m", instances=[{"attributes": {"id": "x"}}])
+    state = read(resource(), found, resource(mode="future", name="f"))
+    assert [(each.mode, each.address) for each in state.instances] == [("managed", "aws_sqs_queue.q")]
+    assert [(each.mode, each.address, each.attributes()) for each in state.data] == [
+        ("data", "module.m.data.aws_ami.a", {"id": "x"})
+    ]
+    assert state.notes == (("aws_sqs_queue.f", "of the unknown mode `future`"),)
+
+
+def test_what_else_an_instance_says() -> None:
+    bare, full = {"attributes": {}}, {"attributes": {"x": 0.10}, "index_key": 1, "status": "tainted"}
+    named = {"identity": {"account_id": "1", "id": "x"}, "identity_schema_version": 1, "private": "bnVsbA=="}
+    nulls = {"index_key": 2, "attributes": {}, "dependencies": None, "sensitive_attributes": None, "identity": None}
+    state = read(resource(instances=[bare, full | named, nulls]))
+    assert [each.tainted for each in state.instances] == [False, True, False]
+    assert [each.identity() for each in state.instances] == [{}, {"account_id": "1", "id": "x"}, {}]
+    assert state.instances[1].attributes() == {"x": 0.1}
+    assert state.instances[1].exact() == {"x": Decimal("0.1")}
+
+
+def test_outputs() -> None:
+    outputs = {
+        "secret": {"value": "canary", "type": "string", "sensitive": True},
+        "list": {"value": [1, 2.50, 10**30], "type": ["list", "number"]},
+        "nothing": {"value": None, "type": "dynamic"},
+    }
+    state = read(outputs=outputs, check_results=[{"object_kind": "output", "objects": None}])
+    assert [(name, each.name, each.sensitive) for name, each in state.outputs.items()] == [
+        ("secret", "secret", True),
+        ("list", "list", False),
+        ("nothing", "nothing", False),
+    ]
+    assert "canary" not in repr(state)
+    assert state.outputs["secret"].value() == "canary"
+    assert state.outputs["list"].value() == [1, Decimal("2.5"), 10**30]
+    assert [each.type() for each in state.outputs.values()] == ["string", ["list", "number"], "dynamic"]
+    assert state.outputs["nothing"].value() is None
+    assert read(outputs=None, resources=None).outputs == {}
+
+
 def test_what_is_left_out() -> None:
     state = read(
-        resource(mode="data"),
+        resource(mode="data", instances=[{"deposed": "00a1"}, {}]),
         resource(instances=[{"attributes": {"id": "1"}}, {"deposed": "00a1", "attributes": {"id": "2"}}]),
         resource(name="old", instances=[{"attributes_flat": {"id": "3"}}]),
     )
@@ -120,7 +163,7 @@ WRONG = {
     b'{"version": 5}': "has format version 5, read is version 4: update driftwarden",
     b'{"version": 4}': "missing required field `lineage`",
     b'{"encrypted_data": "x", "encryption_version": "v0"}': "is encrypted by OpenTofu",
-    content(resources={}): "Expected `array`, got `object` - at `$.resources`",
+    content(resources={}): "Expected `array | null`, got `object` - at `$.resources`",
     content(resources=[1]): "Expected `object`, got `int` - at `$.resources[0]`",
     content(resource(instances={})): "Expected `array`, got `object` - at `$.resources[0].instances`",
     content(resource(name=None)): "Expected `str`, got `null` - at `$.resources[0].name`",
@@ -171,6 +214,34 @@ def test_reading_takes_little_more_than_the_state_itself() -> None:
     assert [str(n) for n in range(2_000)] == ids
     assert len(data) > 10_000_000
     assert peak < len(data) / 2, "besides the bytes themselves"
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from agent.declared.state import read_state
+resting = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+data = Path(sys.argv[1]).read_bytes()
+state = read_state(data, "big")
+ids = sum(each.attributes()["id"] == str(n) for n, each in enumerate(state.instances))
+print(len(data), len(state.instances), ids, resting, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_200_mb_take_at_most_three_times_as_much_memory(tmp_path: Path) -> None:
+    """Small instances are the worst case: what is kept of each weighs most against its text."""
+    path, count = tmp_path / "big.tfstate", 100_000
+    head, _, tail = content(resource(instances=["@"])).partition(b'"@"')
+    one = json.dumps({"index_key": "@", "attributes": {"id": "@", "tags": {"n": "x" * 1_900}}, "dependencies": ["a.b"]})
+    with path.open("wb") as file:
+        file.write(head + b",".join(one.replace('"@"', f'"{n}"').encode() for n in range(count)) + tail)
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", MEASURE, path], env=env, capture_output=True, text=True, check=True)
+    path.unlink()
+    size, instances, ids, resting, peak = map(int, done.stdout.split())
+    assert (instances, ids) == (count, count)
+    assert size > 195_000_000
+    assert peak - resting < 3 * size, f"{(peak - resting) / size:.2f} times its size"
 
 
 JSON = st.recursive(
