@@ -66,6 +66,9 @@ class Function:
     """Whether `call` also takes arguments that are or hold something unknown; else the result is then unknown."""
     marks: bool = False
     """Whether `call` sees `Sensitive` marks itself; else the result is sensitive if any argument is or holds such."""
+    items: bool = False
+    """Whether `call` takes collections as collections of anything: what they hold may be unknown or sensitive. Only an
+    argument that is unknown itself makes the result unknown, only one that is sensitive itself makes it sensitive."""
     placed: bool = False
     """Whether `call` takes the `Place` before its arguments."""
     impure: str = ""
@@ -81,16 +84,20 @@ def call(name: str, arguments: Sequence[Value], place: Place) -> Value:
         return Unknown(f"{name}(): {function.impure}", DYNAMIC if callable(function.returns) else function.returns)
     given = [_converted(name, parameter, force(value)) for parameter, value in _paired(name, function, arguments)]
     hidden = False
-    if not function.marks and any(flags(each) & SENSITIVE for each in given):
+    if function.items:
+        hidden = any(isinstance(each, Sensitive) for each in given)
+        given = [each.value if isinstance(each, Sensitive) else each for each in given]
+    elif not function.marks and any(flags(each) & SENSITIVE for each in given):
         hidden, given = True, [unmarked(each)[0] for each in given]
     result = _called(name, function, given, place)
     return Sensitive(result) if hidden else result
 
 
 def _called(name: str, function: Function, given: list[Value], place: Place) -> Value:
-    if not function.partial and any(flags(each) & UNKNOWN for each in given):
+    blocked = [each for each in given if (isinstance(each, Unknown) if function.items else flags(each) & UNKNOWN)]
+    if blocked and not function.partial:
         returns = function.returns(given) if callable(function.returns) else function.returns
-        return Unknown((why for each in given for why in whys(each)), returns)
+        return Unknown((why for each in blocked for why in whys(each)), returns)
     try:
         return function.call(place, *given) if function.placed else function.call(*given)
     except EvaluationError as error:
