@@ -1,6 +1,6 @@
 """`driftwarden.toml` → a frozen `Config`. The only reader of the environment.
 
-Hides references to secrets, defaults, relative paths, and finding the line a mistake stands on.
+Hides references to secrets, what the types of the tables cannot say, and finding the line a mistake stands on.
 """
 
 from __future__ import annotations
@@ -12,171 +12,59 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import inspect
 
+from agent.tables import (
+    Account,
+    AuthorityConfig,
+    Config,
+    Estate,
+    PathName,
+    PipelineConfig,
+    RegisterConfig,
+    ReportConfig,
+    RoundupConfig,
+    RulesConfig,
+    Stack,
+    StoreConfig,
+    TestName,
+    TicketsConfig,
+    TrailSource,
+)
 from agent.toml_file import TomlFile
 
-_AccountId = Annotated[str, Meta(pattern=r"^(\d{12})?$")]
+__all__ = [
+    "Account",
+    "AuthorityConfig",
+    "Config",
+    "ConfigError",
+    "Estate",
+    "PathName",
+    "PipelineConfig",
+    "RegisterConfig",
+    "ReportConfig",
+    "RoundupConfig",
+    "RulesConfig",
+    "Stack",
+    "StoreConfig",
+    "TestName",
+    "TicketsConfig",
+    "TrailSource",
+    "aws_environment",
+    "duration",
+    "environment",
+    "load",
+]
 
 
 class ConfigError(Exception):
     """The user's mistake: says file, line, what stands there and what would be right. Exit code 2."""
-
-
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the configuration."""
-
-
-class Estate(_Part, frozen=True):
-    """What is looked after."""
-
-    name: str = "estate"
-
-
-class Stack(_Part, frozen=True):
-    """A Terraform root module with its state."""
-
-    name: str
-    dir: str
-    state: str = ""
-    """Path relative to `dir`, or `s3://bucket/key`; empty: the backend block, else `terraform.tfstate`."""
-    account: _AccountId = ""
-    """Account of its resources; empty: the account of the credentials."""
-    region: str = "us-east-1"
-    owner: str = ""
-
-
-class Account(_Part, frozen=True):
-    """An AWS account to read, and with which credentials."""
-
-    id: _AccountId = ""
-    """Expected account id; empty: whatever the credentials belong to."""
-    regions: Annotated[tuple[str, ...], Meta(min_length=1)] = ("us-east-1",)
-    profile: str = ""
-    role_arn: str = ""
-    external_id: str = ""
-
-
-class TrailSource(_Part, frozen=True):
-    """Where CloudTrail events come from."""
-
-    source: str = "lookup"
-    """`lookup` (LookupEvents), `s3://bucket/prefix`, or a directory of log files."""
-    lookback: str = "7d"
-    """How far back a scan reads; the verdicts of that long are re-evaluated."""
-
-
-class PipelineConfig(_Part, frozen=True):
-    """A trusted deployer. The role alone is no proof: one of the others must be given."""
-
-    name: str
-    role: str
-    subject: str = ""
-    source_identity: str = ""
-    source_ips: tuple[str, ...] = ()
-
-
-PathName = Literal["pipeline", "manual", "standing"]
-TestName = Literal["actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation"]
-"""The paths and tests of `agent.authorise`; a test holds the two together."""
-
-
-class AuthorityConfig(_Part, frozen=True):
-    """What makes a change authorised."""
-
-    pipeline: tuple[PipelineConfig, ...] = ()
-    people: dict[str, str] = {}
-    """AWS principal (name, or wildcard over the ARN) → user in the ticket system."""
-    paths: dict[PathName, Annotated[tuple[TestName, ...], Meta(min_length=1)]] = {}
-    """Path → required tests; a path left out keeps its default."""
-    approved_states: tuple[str, ...] = ("approved", "scheduled", "implement", "implementing", "in progress")
-    approvals: Annotated[int, Meta(ge=0)] = 1
-    tolerance: str = "0m"
-    grace: str = "15m"
-    ticket_patterns: tuple[str, ...] = ()
-    """Regular expressions a ticket reference matches; empty: the built-in ones."""
-
-
-class RegisterConfig(_Part, frozen=True):
-    """The embedded ticket register: a directory of YAML files."""
-
-    path: str = "tickets"
-
-
-class RoundupConfig(_Part, frozen=True):
-    """A Roundup tracker."""
-
-    url: str
-    user: str
-    password: str
-
-
-class TicketsConfig(_Part, frozen=True):
-    """Where authority is looked up, and where cases are filed."""
-
-    register: RegisterConfig | None = None
-    roundup: RoundupConfig | None = None
-    file_to: Literal["", "register", "roundup"] = ""
-    """The system that gets the cases; empty: the only one configured."""
-    mode: Literal["observe", "file"] = "observe"
-    """`observe`: found and reported, nothing filed."""
-
-
-class StoreConfig(_Part, frozen=True):
-    """Where driftwarden keeps what it knows."""
-
-    url: str = "sqlite:///driftwarden.db"
-    """`sqlite:///path`, the path relative to the configuration, or `postgresql://…`."""
-    key: str = "driftwarden.key"
-    """File of the install key that seals sensitive values; made when missing. Keep it apart from the store."""
-    cache: str = ".driftwarden-cache"
-    """Folder of parsed configuration files, so that what did not change is not parsed again. Safe to delete."""
-
-
-class ReportConfig(_Part, frozen=True):
-    """Where reports are written."""
-
-    dir: str = "reports"
-
-
-class RulesConfig(_Part, frozen=True):
-    """Rules besides those that ship."""
-
-    dirs: tuple[str, ...] = ()
-
-
-class Config(_Part, frozen=True):
-    """The whole configuration, checked; paths as written, relative to `base`."""
-
-    estate: Estate = Estate()
-    stack: tuple[Stack, ...] = ()
-    account: Annotated[tuple[Account, ...], Meta(min_length=1)] = (Account(),)
-    trail: TrailSource = TrailSource()
-    authority: AuthorityConfig = AuthorityConfig()
-    tickets: TicketsConfig = TicketsConfig()
-    store: StoreConfig = StoreConfig()
-    report: ReportConfig = ReportConfig()
-    rules: RulesConfig = RulesConfig()
-
-    base: str = ""
-    """Directory of the file; set by `load`."""
-    sha256: str = ""
-    """Digest of the file's bytes; set by `load`."""
-
-    def path(self, name: str) -> Path:
-        """A path of the configuration, relative to the file it stands in."""
-        return Path(self.base) / name
-
-    def store_url(self) -> str:
-        """The store's URL, a SQLite path made absolute."""
-        scheme, found, path = self.store.url.partition(":///")
-        return f"{scheme}:///{self.path(path)}" if found and scheme == "sqlite" else self.store.url
 
 
 def load(path: Path) -> Config:
@@ -257,6 +145,9 @@ def _check(config: Config, file: TomlFile) -> None:
     for n, name in enumerate(names):
         if name in names[:n]:
             raise ConfigError(file.mistake(f"$.stack[{n}].name", f"two stacks are named '{name}'"))
+    for n, stack in enumerate(config.stack):
+        for key, why in _wrong_in(stack):
+            raise ConfigError(file.mistake(f"$.stack[{n}].{key}", why))
     target = config.tickets.file_to
     systems = [name for name in ("register", "roundup") if getattr(config.tickets, name) is not None]
     if target and target not in systems:
@@ -266,6 +157,33 @@ def _check(config: Config, file: TomlFile) -> None:
             "say which system gets the cases with file_to" if systems else "add [tickets.register] or [tickets.roundup]"
         )
         raise ConfigError(file.mistake("$.tickets.mode", f"'file' files cases into a ticket system: {why}"))
+
+
+def _wrong_in(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Keys of a stack that do not go together or cannot be, and why."""
+    if stack.repo and stack.dir.startswith("git::"):
+        yield "repo", "the repository is in `dir` already; give one of the two"
+    if not (stack.repo or stack.dir.startswith("git::")):
+        for key in ("ref", "key"):
+            if getattr(stack, key):
+                yield key, "belongs to a Git repository: give `repo`, or `dir` as git::URL//path"
+    for key in ("repo", "ref"):
+        if getattr(stack, key).startswith("-"):
+            yield key, "begins with '-', which Git would take for an option"
+    for key in ("plan", "var_files", "vars"):
+        if getattr(stack, key) and not stack.hcl:
+            yield key, "`hcl = false` says there is no code that it could be for"
+    if not re.fullmatch(r"[A-Za-z0-9._~$&+=:@-]*", stack.workspace):
+        yield "workspace", "no name of a workspace: letters, digits and . _ ~ $ & + = : @ - make one"
+    for name, value in stack.vars.items():
+        if _has_time(value):
+            yield f"vars.{name}", "a date or time is no value of Terraform's; write it in quotes"
+
+
+def _has_time(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_time, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, date | time)
 
 
 def _check_pipeline(pipeline: PipelineConfig, where: str, file: TomlFile) -> None:

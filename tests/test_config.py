@@ -34,10 +34,14 @@ def mistake(path: Path) -> str:
 
 
 PIPELINE = '[[authority.pipeline]]\nname = "deploy"\nrole = "arn:aws:iam::1:role/deploy"\n'
+STACK = '[[stack]]\nname = "a"\n'
 
 MISTAKES = [
     # unknown names
-    ('[estate]\nname = "x"\nowner = "y"\n', "3: estate.owner: unknown field 'owner'; known here: name"),
+    (
+        '[estate]\nname = "x"\nowner = "y"\n',
+        "3: estate.owner: unknown field 'owner'; known here: name, complete, known_states",
+    ),
     ("[[account]]\nregoins = []\n", "2: account[0].regoins: unknown field 'regoins'; did you mean 'regions'?"),
     (
         '[[stack]]\nname = "a"\ndir = "a"\n[[stack]]\nname = "b"\ndri = "b"\n',
@@ -88,6 +92,34 @@ MISTAKES = [
     (
         '[[stack]]\nname = "a"\ndir = "x"\n\n[[stack]]\ndir = "y"\nname = "a"\n',
         "7: stack[1].name: two stacks are named 'a'",
+    ),
+    (
+        f"{STACK}repo = 'https://x/y.git'\ndir = 'git::https://x/y.git//z'\n",
+        "3: stack[0].repo: the repository is in `dir` already; give one of the two",
+    ),
+    (
+        f"{STACK}dir = 'x'\nref = 'main'\n",
+        "4: stack[0].ref: belongs to a Git repository: give `repo`, or `dir` as git::URL//path",
+    ),
+    (
+        f"{STACK}dir = 'x'\nrepo = '--upload-pack=x'\n",
+        "4: stack[0].repo: begins with '-', which Git would take for an option",
+    ),
+    (
+        f"{STACK}dir = 'x'\nhcl = false\nplan = 'plan.json'\n",
+        "5: stack[0].plan: `hcl = false` says there is no code that it could be for",
+    ),
+    (
+        f"{STACK}dir = 'x'\nworkspace = '../x'\n",
+        "4: stack[0].workspace: no name of a workspace: letters, digits and . _ ~ $ & + = : @ - make one",
+    ),
+    (
+        f"{STACK}dir = 'x'\n[stack.vars]\nwhen = [{{at = 2026-01-02}}]\n",
+        "5: stack[0].vars.when: a date or time is no value of Terraform's; write it in quotes",
+    ),
+    (
+        f"{STACK}dir = 'x'\ncommit = 'main'\n",
+        "4: stack[0].commit: Expected `str` matching regex '^([0-9a-f]{{7,64}})?$'",
     ),
     (
         PIPELINE + "subject = 'x'\n" + PIPELINE,
@@ -143,6 +175,19 @@ def test_a_mistake_names_line_and_remedy(text: str, said: str, write: Write, mon
 def test_an_empty_file_is_a_configuration(write: Write) -> None:
     config = load(write(""))
     assert (config.stack, config.account, config.tickets.mode) == ((), (Account(),), "observe")
+
+
+def test_a_stack_says_where_its_code_is_and_what_it_is_given(write: Write) -> None:
+    config = load(
+        write(
+            f"{STACK}dir = 'live/shop'\nrepo = 'https://git.acme.example/live.git'\nref = 'main'\nkey = 'deploy-key'\n"
+            "[stack.vars]\nzones = ['a', 'b']\nsizes = { small = 1, large = true }\n"
+        )
+    )
+    (stack,) = config.stack
+    assert stack.vars == {"zones": ["a", "b"], "sizes": {"small": 1, "large": True}}
+    assert (stack.repo, stack.ref, stack.hcl) == ("https://git.acme.example/live.git", "main", True)
+    assert (config.estate.complete, config.estate.known_states) == (False, ())
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -261,6 +261,8 @@ def kind(field: inspect.Field) -> str:
             return "duration" if field.name in ("lookback", "tolerance", "grace") else "text"
         case inspect.IntType():
             return "number"
+        case inspect.BoolType():
+            return "true or false"
         case inspect.VarTupleType():
             return "list of text"
         case inspect.DictType():

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
-    ("model", "clean", "shipped", "tags", "toml_file"),
+    ("model", "clean", "shipped", "tables", "tags", "toml_file"),
     ("config", "seal"),
     ("resources",),
     # The line: pure.

@@ -1,0 +1,191 @@
+"""The tables of `driftwarden.toml`: every key, its type and its default.
+
+Hides nothing: what types cannot say is checked where the file is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+_AccountId = Annotated[str, Meta(pattern=r"^(\d{12})?$")]
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the configuration."""
+
+
+class Estate(_Part, frozen=True):
+    """What is looked after."""
+
+    name: str = "estate"
+    complete: bool = False
+    """Whether the stacks are all there are: only then is a resource that none of them declares a violation."""
+    known_states: tuple[str, ...] = ()
+    """States that are known to exist, whether or not a stack reads them: `s3://bucket/key`."""
+
+
+class Stack(_Part, frozen=True):
+    """A Terraform root module with its state."""
+
+    name: str
+    dir: str
+    """Path, within `repo` where that is given; or `git::URL//path?ref=…`."""
+    state: str = ""
+    """Path relative to `dir`, or `s3://bucket/key`; empty: the backend block, else `terraform.tfstate`."""
+    account: _AccountId = ""
+    """Account of its resources; empty: the account of the credentials."""
+    region: str = "us-east-1"
+    owner: str = ""
+    environment: str = ""
+    """What it serves: `production`, `staging`."""
+    repo: str = ""
+    """URL of the Git repository that `dir` is in; empty: `dir` is on this machine."""
+    ref: str = ""
+    """Branch, tag or commit that is declared; empty: the repository's default branch."""
+    key: str = ""
+    """File of a read-only deploy key; empty: the credentials Git finds by itself."""
+    commit: Annotated[str, Meta(pattern=r"^([0-9a-f]{7,64})?$")] = ""
+    """Commit that was last applied, where neither state nor pipeline tells."""
+    workspace: str = ""
+    """Terraform workspace; empty: the one selected in `dir`, else `default`."""
+    var_files: tuple[str, ...] = ()
+    """Files of variables besides those Terraform reads by itself, relative to `dir`, in order."""
+    vars: dict[str, Any] = {}
+    """Variables, as `-var` gives them: they win."""
+    backend_config: tuple[str, ...] = ()
+    """What `terraform init -backend-config` is given: files relative to `dir`, or `key=value`."""
+    plan: str = ""
+    """Plan as JSON (`terraform show -json`), relative to `dir`, read in place of the code."""
+    hcl: bool = True
+    """Whether there is code to read. Without, state is compared with live, and what is not applied is not known."""
+
+
+class Account(_Part, frozen=True):
+    """An AWS account to read, and with which credentials."""
+
+    id: _AccountId = ""
+    """Expected account id; empty: whatever the credentials belong to."""
+    regions: Annotated[tuple[str, ...], Meta(min_length=1)] = ("us-east-1",)
+    profile: str = ""
+    role_arn: str = ""
+    external_id: str = ""
+
+
+class TrailSource(_Part, frozen=True):
+    """Where CloudTrail events come from."""
+
+    source: str = "lookup"
+    """`lookup` (LookupEvents), `s3://bucket/prefix`, or a directory of log files."""
+    lookback: str = "7d"
+    """How far back a scan reads; the verdicts of that long are re-evaluated."""
+
+
+class PipelineConfig(_Part, frozen=True):
+    """A trusted deployer. The role alone is no proof: one of the others must be given."""
+
+    name: str
+    role: str
+    subject: str = ""
+    source_identity: str = ""
+    source_ips: tuple[str, ...] = ()
+
+
+PathName = Literal["pipeline", "manual", "standing"]
+TestName = Literal["actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation"]
+"""The paths and tests of `agent.authorise`; a test holds the two together."""
+
+
+class AuthorityConfig(_Part, frozen=True):
+    """What makes a change authorised."""
+
+    pipeline: tuple[PipelineConfig, ...] = ()
+    people: dict[str, str] = {}
+    """AWS principal (name, or wildcard over the ARN) → user in the ticket system."""
+    paths: dict[PathName, Annotated[tuple[TestName, ...], Meta(min_length=1)]] = {}
+    """Path → required tests; a path left out keeps its default."""
+    approved_states: tuple[str, ...] = ("approved", "scheduled", "implement", "implementing", "in progress")
+    approvals: Annotated[int, Meta(ge=0)] = 1
+    tolerance: str = "0m"
+    grace: str = "15m"
+    ticket_patterns: tuple[str, ...] = ()
+    """Regular expressions a ticket reference matches; empty: the built-in ones."""
+
+
+class RegisterConfig(_Part, frozen=True):
+    """The embedded ticket register: a directory of YAML files."""
+
+    path: str = "tickets"
+
+
+class RoundupConfig(_Part, frozen=True):
+    """A Roundup tracker."""
+
+    url: str
+    user: str
+    password: str
+
+
+class TicketsConfig(_Part, frozen=True):
+    """Where authority is looked up, and where cases are filed."""
+
+    register: RegisterConfig | None = None
+    roundup: RoundupConfig | None = None
+    file_to: Literal["", "register", "roundup"] = ""
+    """The system that gets the cases; empty: the only one configured."""
+    mode: Literal["observe", "file"] = "observe"
+    """`observe`: found and reported, nothing filed."""
+
+
+class StoreConfig(_Part, frozen=True):
+    """Where driftwarden keeps what it knows."""
+
+    url: str = "sqlite:///driftwarden.db"
+    """`sqlite:///path`, the path relative to the configuration, or `postgresql://…`."""
+    key: str = "driftwarden.key"
+    """File of the install key that seals sensitive values; made when missing. Keep it apart from the store."""
+    cache: str = ".driftwarden-cache"
+    """Folder of parsed configuration files, so that what did not change is not parsed again. Safe to delete."""
+
+
+class ReportConfig(_Part, frozen=True):
+    """Where reports are written."""
+
+    dir: str = "reports"
+
+
+class RulesConfig(_Part, frozen=True):
+    """Rules besides those that ship."""
+
+    dirs: tuple[str, ...] = ()
+
+
+class Config(_Part, frozen=True):
+    """The whole configuration, checked; paths as written, relative to `base`."""
+
+    estate: Estate = Estate()
+    stack: tuple[Stack, ...] = ()
+    account: Annotated[tuple[Account, ...], Meta(min_length=1)] = (Account(),)
+    trail: TrailSource = TrailSource()
+    authority: AuthorityConfig = AuthorityConfig()
+    tickets: TicketsConfig = TicketsConfig()
+    store: StoreConfig = StoreConfig()
+    report: ReportConfig = ReportConfig()
+    rules: RulesConfig = RulesConfig()
+
+    base: str = ""
+    """Directory of the file; set by `load`."""
+    sha256: str = ""
+    """Digest of the file's bytes; set by `load`."""
+
+    def path(self, name: str) -> Path:
+        """A path of the configuration, relative to the file it stands in."""
+        return Path(self.base) / name
+
+    def store_url(self) -> str:
+        """The store's URL, a SQLite path made absolute."""
+        scheme, found, path = self.store.url.partition(":///")
+        return f"{scheme}:///{self.path(path)}" if found and scheme == "sqlite" else self.store.url
