@@ -1,0 +1,197 @@
+"""Gives a resource's values the shape its schema says: sets are sets, numbers numbers, what is not set is null.
+
+Hides how blocks become collections, and that some attributes may be written as blocks. State and configuration come
+out alike, so that they can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agent.declared.language.conversion import convert
+from agent.declared.language.error import EvaluationError
+from agent.declared.language.types import DYNAMIC, ListOf, ObjectOf, SetOf, Type, from_json
+from agent.declared.language.values import (
+    List,
+    Map,
+    Null,
+    Object,
+    Sensitive,
+    Set,
+    Tuple,
+    Unknown,
+    Value,
+    from_plain,
+    rebuilt,
+    unmarked,
+)
+from agent.declared.schemas.block import Attribute, Block, Nested, implied_type
+
+
+def shaped(block: Block, value: Object, where: str = "") -> Object:
+    """A body as it was evaluated → the object its schema describes.
+
+    In `value`, which holds no lazy objects, nested blocks are tuples of bodies (one body alone will do), those with a
+    label objects of bodies by label. An attribute that cannot be converted becomes `Unknown`, named after `where`.
+    Names the schema does not have are kept as they are: a newer provider may have them.
+    """
+    prefix = f"{where}." if where else ""
+    items = dict(value.items)
+    for name, attribute in block.attributes.items():
+        items[name] = _attribute(attribute, items.get(name), prefix + name)
+    for name, nested in block.blocks.items():
+        items[name] = _blocks(nested, items.get(name), prefix + name)
+    return Object(items)
+
+
+def recorded(block: Block, attributes: Mapping[str, Any]) -> Object:
+    """An instance's attributes, decoded from state → the object its schema describes.
+
+    Names the schema does not have, and values of another shape than it says, become what they look like.
+    """
+    items: dict[str, Value] = {name: from_plain(each) for name, each in attributes.items()}
+    for name, attribute in block.attributes.items():
+        items[name] = _decoded(attributes.get(name), attribute)
+    for name, nested in block.blocks.items():
+        items[name] = _stored(attributes.get(name), nested)
+    return Object(items)
+
+
+# --- configuration ------------------------------------------------------------------------------------------------
+
+
+def _attribute(attribute: Attribute, value: Value | None, where: str) -> Value:
+    if value is None or isinstance(value, Null):
+        return Null(attribute.type)
+    if isinstance(value, Unknown):
+        return Unknown(value.why, attribute.type)
+    if isinstance(value, Sensitive):
+        return Sensitive(_attribute(attribute, value.value, where))
+    try:
+        if attribute.nested:
+            return _members(attribute.nested, value, where)
+        return convert(_filled(value, attribute.type), attribute.type)
+    except EvaluationError as error:
+        return Unknown(f"{where}: {error}", attribute.type)
+
+
+def _blocks(nested: Nested, value: Value | None, where: str) -> Value:
+    if value is None or isinstance(value, Null):
+        return _none(nested)
+    if isinstance(value, Unknown):
+        return Unknown(value.why, nested.type)
+    if isinstance(value, Sensitive):
+        return Sensitive(_blocks(nested, value.value, where))
+    try:
+        return _members(nested, value, where)
+    except EvaluationError as error:
+        return Unknown(f"{where}: {error}", nested.type)
+
+
+def _none(nested: Nested) -> Value:
+    """What a nested block is that was not written."""
+    body = implied_type(nested.block)
+    match nested.mode:
+        case "list":
+            return List((), body)
+        case "set":
+            return Set((), body)
+        case "map":
+            return Map({}, body)
+        case "group":
+            return shaped(nested.block, Object({}))
+    return Null(body)
+
+
+def _members(nested: Nested, value: Value, where: str) -> Value:
+    """Bodies as the value their mode makes of them. Raises `EvaluationError`."""
+    body = implied_type(nested.block)
+    if nested.mode == "map":
+        if not isinstance(value, Map | Object):
+            raise EvaluationError("a map is needed")
+        return Map({key: _body(nested, each, where) for key, each in value.items.items()}, body)
+    bodies = value.items if isinstance(value, Tuple | List | Set) else (value,)
+    found = [_body(nested, each, where) for each in bodies]
+    if nested.mode == "list":
+        return List(found, body)
+    if nested.mode == "set":
+        # A set keeps no marks on its elements: what holds something sensitive is sensitive as a whole.
+        bare = [unmarked(each) for each in found]
+        plain = Set((each for each, _ in bare), body)
+        return Sensitive(plain) if any(hidden for _, hidden in bare) else plain
+    if len(found) > 1:
+        raise EvaluationError(f"it is written {len(found)} times, once at most would be right")
+    return found[0] if found else _none(nested)
+
+
+def _body(nested: Nested, value: Value, where: str) -> Value:
+    body = implied_type(nested.block)
+    match value:
+        case Object():
+            return shaped(nested.block, value, where)
+        case Map():
+            return shaped(nested.block, Object(value.items), where)
+        case Null():
+            return Null(body)
+        case Unknown():
+            return Unknown(value.why, body)
+        case Sensitive():
+            return Sensitive(_body(nested, value.value, where))
+    raise EvaluationError("an object is needed")
+
+
+def _filled(value: Value, type_: Type) -> Value:
+    """The value with null for what objects lack in lists and sets of objects.
+
+    An attribute of such a type may be written as blocks, which need not set everything:
+    https://developer.hashicorp.com/terraform/language/attr-as-blocks
+    """
+    if not isinstance(type_, ListOf | SetOf) or not isinstance(element := type_.element, ObjectOf):
+        return value
+    if isinstance(value, Object):
+        value = Tuple((value,))
+    return rebuilt(value, lambda each: _complete(each, element)) if isinstance(value, Tuple) else value
+
+
+def _complete(value: Value, type_: ObjectOf) -> Value:
+    if isinstance(value, Sensitive):
+        return Sensitive(_complete(value.value, type_))
+    if not isinstance(value, Object):
+        return value
+    given = {name: _filled(value.items.get(name, Null(each)), each) for name, each in type_.attributes}
+    return Object(dict(value.items) | given)
+
+
+# --- state -----------------------------------------------------------------------------------------------------------
+
+
+def _decoded(value: Any, attribute: Attribute) -> Value:
+    if attribute.nested and value is not None:
+        return _stored(value, attribute.nested)
+    if attribute.type == DYNAMIC and isinstance(value, Mapping) and value.keys() == {"value", "type"}:
+        try:
+            return from_plain(value["value"], from_json(value["type"]))
+        except ValueError:
+            return from_plain(value["value"])
+    return from_plain(value, attribute.type)
+
+
+def _stored(value: Any, nested: Nested) -> Value:
+    body = implied_type(nested.block)
+    match nested.mode, value:
+        case _, None:
+            return _none(nested)
+        case "list", list():
+            return List(_each(value, nested.block), body)
+        case "set", list():
+            return Set(_each(value, nested.block), body)
+        case "map", dict():
+            return Map(dict(zip(value, _each(value.values(), nested.block), strict=True)), body)
+        case "single" | "group", dict():
+            return recorded(nested.block, value)
+    return from_plain(value)
+
+
+def _each(values: Iterable[Any], block: Block) -> list[Value]:
+    return [recorded(block, each) if isinstance(each, dict) else from_plain(each) for each in values]
