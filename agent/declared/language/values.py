@@ -7,12 +7,12 @@ something unknown, sensitive or not yet evaluated. Values are never changed once
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
-from agent.declared.language import types
+from agent.declared.language import order, types
+from agent.declared.language.numbers import number
 from agent.declared.language.types import (
     BOOL,
     DYNAMIC,
@@ -79,7 +79,7 @@ class Sensitive:
     __slots__ = ("value",)
 
     def __init__(self, value: Value) -> None:
-        self.value = value.value if isinstance(value, Sensitive) else value
+        self.value: Value = value.value if isinstance(value, Sensitive) else value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sensitive) and self.value == other.value
@@ -236,9 +236,11 @@ def flags(value: Value) -> int:
 
 def force(value: Value) -> Value:
     """The value with every lazy object in it, at any depth, evaluated. Raises `EvaluationError`."""
-    if not flags(value) & LAZY:
+    if isinstance(value, Sensitive | List | Set | Tuple | Map | Object):
+        return rebuilt(value, force) if flags(value) & LAZY else value
+    if isinstance(value, bool | int | Decimal | str | Null | Unknown):
         return value
-    return rebuilt(value, force) if isinstance(value, (Sensitive, *CONTAINERS)) else force(value.force())
+    return force(value.force())
 
 
 def unmarked(value: Value) -> tuple[Value, bool]:
@@ -269,7 +271,7 @@ def rebuilt(value: Value, change: Callable[[Value], Value]) -> Value:
 
 
 def whys(value: Value) -> tuple[str, ...]:
-    """The reasons of everything unknown in a value, each once, at most `SHOWN_REASONS`; lazy objects are passed over."""
+    """The reasons of everything unknown in a value, each once, at most `SHOWN_REASONS`; lazy objects are passed."""
     return Unknown(_whys(value)).why
 
 
@@ -323,51 +325,11 @@ def _same_items(left: Mapping[str, Value], right: Mapping[str, Value]) -> bool:
 
 
 def in_set_order(items: Iterable[Value]) -> tuple[Value, ...]:
-    """Each value once, in the order Terraform iterates over a set: primitives by value, all else by its spelling.
-
-    The spelling is go-cty's, found by trying: https://github.com/zclconf/go-cty/blob/main/cty/set_internals.go
-    """
+    """Each value once, in the order Terraform iterates over a set."""
     found: dict[Any, Value] = {}
     for item in items:
         found.setdefault(id(item) if flags(item) & UNKNOWN else (isinstance(item, bool), item), item)
-    values = list(found.values())
-    kinds = {bool if isinstance(each, bool) else str if isinstance(each, str) else None for each in values}
-    if kinds == {str} or kinds == {bool}:
-        return tuple(sorted(values, key=_code_points))
-    if all(isinstance(each, int | Decimal) and not isinstance(each, bool) for each in values):
-        return tuple(sorted(values, key=_as_decimal))
-    return tuple(sorted(values, key=_spelled))
-
-
-def _code_points(value: Value) -> Any:
-    return value
-
-
-def _as_decimal(value: Value) -> Decimal:
-    return Decimal(value) if isinstance(value, int) else value if isinstance(value, Decimal) else Decimal(0)
-
-
-def _spelled(value: Value) -> str:
-    match value:
-        case bool():
-            return "T" if value else "F"
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case int() | Decimal():
-            return f"{Decimal(value):g}"
-        case Null():
-            return "~"
-        case List() | Set():
-            return "[" + "".join(f"{_spelled(each)};" for each in value.items) + "]"
-        case Map():
-            return "{" + "".join(f"{_spelled(key)}:{_spelled(each)};" for key, each in value.items.items()) + "}"
-        case Tuple():
-            return "<" + "".join(f"{_spelled(each)};" for each in value.items) + ">"
-        case Object():
-            return "<" + "".join(f"{_spelled(each)};" for each in value.items.values()) + ">"
-        case Sensitive():
-            return _spelled(value.value)
-    return "?"
+    return tuple(sorted(found.values(), key=order.key))
 
 
 def from_plain(value: Any, type_: Type = DYNAMIC) -> Value:
@@ -408,16 +370,3 @@ def to_plain(value: Value) -> Any:
         case bool() | int() | Decimal() | str():
             return value
     raise TypeError(f"{type(value).__name__} is no plain value")
-
-
-_LARGEST = 100
-"""Digits of the largest whole number kept as `int`: `1e1000000` must not become a million digits."""
-
-
-def number(value: int | float | Decimal) -> int | Decimal:
-    """A number in the form values have."""
-    if isinstance(value, int):
-        return value if abs(value) < 10**_LARGEST else Decimal(value)
-    exact = Decimal(repr(value)) if isinstance(value, float) else value
-    whole = exact.is_finite() and exact.adjusted() < _LARGEST and exact == exact.to_integral_value()
-    return int(exact) if whole else exact
