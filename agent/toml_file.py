@@ -45,8 +45,13 @@ class TomlFile:
         for number, line in enumerate(self.text.splitlines(), 1):
             if header := _HEADER.match(line):
                 name = f"$.{header[2]}"
+                # `[stack.vars]` belongs to the `[[stack]]` above it.
+                array = max((one for one in seen if name.startswith(f"{one}.")), key=len, default="")
+                if array:
+                    name = f"{array}[{seen[array] - 1}]{name.removeprefix(array)}"
                 place = table = f"{name}[{seen[name]}]" if header[1] else name
-                seen[name] += 1
+                if header[1]:
+                    seen[name] += 1
             elif key := _KEY.match(line):
                 place = f"{table}.{key[1]}".replace('"', "")
             else:

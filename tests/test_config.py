@@ -119,7 +119,7 @@ MISTAKES = [
     ),
     (
         f"{STACK}dir = 'x'\ncommit = 'main'\n",
-        "4: stack[0].commit: Expected `str` matching regex '^([0-9a-f]{{7,64}})?$'",
+        "4: stack[0].commit: Expected `str` matching regex '^([0-9a-f]{7,64})?$'",
     ),
     (
         PIPELINE + "subject = 'x'\n" + PIPELINE,
