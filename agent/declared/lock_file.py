@@ -25,14 +25,18 @@ class LockError(Exception):
 def locked(directory: Path) -> Mapping[str, str]:
     """Source (`registry.terraform.io/hashicorp/aws`) → version; empty where the root module has no lock file.
 
-    Raises `LockError`.
+    A link is followed to another lock file only, because whoever wrote the configuration may have made it. Raises
+    `LockError`.
     """
     path = directory / NAME
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
+    if not path.exists():
         return {}
+    try:
+        real = path.resolve()
+        if real.name != NAME or not real.is_file():
+            raise LockError(f"{path} leads to {real}: only a file called {NAME} is read")
+        with real.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise LockError(f"{path}: {error.strerror}") from None
     if len(data) > MAX_BYTES:

@@ -45,6 +45,20 @@ def shaped(block: Block, value: Object, where: str = "") -> Object:
     return Object(items)
 
 
+def shaped_name(block: Block, name: str, value: Value, where: str = "") -> Value:
+    """`shaped`, of one attribute or nested block alone; `where` is its whole name."""
+    if name in block.attributes:
+        return _attribute(block.attributes[name], value, where)
+    return _blocks(block.blocks[name], value, where) if name in block.blocks else value
+
+
+def recorded_name(block: Block, name: str, value: Any) -> Value:
+    """`recorded`, of one attribute or nested block alone."""
+    if name in block.attributes:
+        return _decoded(value, block.attributes[name])
+    return _stored(value, block.blocks[name]) if name in block.blocks else from_plain(value)
+
+
 def recorded(block: Block, attributes: Mapping[str, Any]) -> Object:
     """An instance's attributes, decoded from state → the object its schema describes.
 
@@ -58,7 +72,7 @@ def recorded(block: Block, attributes: Mapping[str, Any]) -> Object:
     return Object(items)
 
 
-# --- configuration ------------------------------------------------------------------------------------------------
+# --- configuration --------------------------------------------------------------------------------------------
 
 
 def _attribute(attribute: Attribute, value: Value | None, where: str) -> Value:
@@ -163,7 +177,7 @@ def _complete(value: Value, type_: ObjectOf) -> Value:
     return Object(dict(value.items) | given)
 
 
-# --- state -----------------------------------------------------------------------------------------------------------
+# --- state ----------------------------------------------------------------------------------------------------
 
 
 def _decoded(value: Any, attribute: Attribute) -> Value:
