@@ -23,6 +23,7 @@ from agent.declared.language.types import (
     ObjectOf,
     SetOf,
     TupleOf,
+    Type,
     to_json,
 )
 from agent.declared.schemas import (
