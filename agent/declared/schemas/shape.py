@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.declared.language.conversion import convert
 from agent.declared.language.error import EvaluationError
-from agent.declared.language.types import DYNAMIC, ListOf, ObjectOf, SetOf, Type, from_json
+from agent.declared.language.types import DYNAMIC, STRING, ListOf, ObjectOf, SetOf, Type, from_json
 from agent.declared.language.values import (
     List,
     Map,
@@ -188,7 +188,13 @@ def _decoded(value: Any, attribute: Attribute) -> Value:
             return from_plain(value["value"], from_json(value["type"]))
         except ValueError:
             return from_plain(value["value"])
-    return from_plain(value, attribute.type)
+    if value is None or (isinstance(value, str) and attribute.type == STRING):
+        return from_plain(value, attribute.type)
+    looks = from_plain(value)
+    try:
+        return convert(looks, attribute.type)
+    except EvaluationError:
+        return looks
 
 
 def _stored(value: Any, nested: Nested) -> Value:
@@ -196,16 +202,16 @@ def _stored(value: Any, nested: Nested) -> Value:
     match nested.mode, value:
         case _, None:
             return _none(nested)
-        case "list", list():
-            return List(_each(value, nested.block), body)
-        case "set", list():
-            return Set(_each(value, nested.block), body)
-        case "map", dict():
-            return Map(dict(zip(value, _each(value.values(), nested.block), strict=True)), body)
         case "single" | "group", dict():
             return recorded(nested.block, value)
+        case "list", list() if _are_bodies(value):
+            return List((recorded(nested.block, each) for each in value), body)
+        case "set", list() if _are_bodies(value):
+            return Set((recorded(nested.block, each) for each in value), body)
+        case "map", dict() if _are_bodies(value.values()):
+            return Map({key: recorded(nested.block, each) for key, each in value.items()}, body)
     return from_plain(value)
 
 
-def _each(values: Iterable[Any], block: Block) -> list[Value]:
-    return [recorded(block, each) if isinstance(each, dict) else from_plain(each) for each in values]
+def _are_bodies(values: Iterable[Any]) -> bool:
+    return all(isinstance(each, dict) for each in values)
