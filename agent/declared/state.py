@@ -30,6 +30,10 @@ class StateError(Exception):
     """A state that cannot be read: which, why, and what would be right."""
 
 
+class NoStateError(StateError):
+    """There is no state at its place: nothing was applied yet, or the place is the wrong one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One resource instance as state records it, managed or data."""
