@@ -101,7 +101,7 @@ def _called(name: str, function: Function, given: list[Value], place: Place) -> 
     try:
         return function.call(place, *given) if function.placed else function.call(*given)
     except EvaluationError as error:
-        raise EvaluationError(f"{name}: {error}") from None
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _paired(name: str, function: Function, arguments: Sequence[Value]) -> list[tuple[Parameter, Value]]:
@@ -117,7 +117,7 @@ def _converted(name: str, parameter: Parameter, value: Value) -> Value:
     try:
         converted = convert(value, parameter.type)
     except EvaluationError as error:
-        raise EvaluationError(f"{name}: `{parameter.name}`: {error}") from None
+        raise type(error)(f"{name}: `{parameter.name}`: {error}") from None
     bare = converted.value if isinstance(converted, Sensitive) else converted
     if isinstance(bare, Null) and not parameter.null:
         raise EvaluationError(f"{name}: `{parameter.name}` is null")
