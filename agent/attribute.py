@@ -171,7 +171,8 @@ def _finding(
     inside = clean_since is not None and clean_since >= trail.start
     for drift in drifts:
         candidates = rank(drift, recent, names.specs)
-        explained = explained and bool(candidates) and candidates[0].score >= THRESHOLD
+        due = drift.kind != "unapplied" and drift.note != "unlisted"
+        explained = explained and (not due or (bool(candidates) and candidates[0].score >= THRESHOLD))
         for candidate in candidates:
             best = ranked.get(candidate.change.event_ids)
             if best is None or candidate.score > best.score:
@@ -186,7 +187,7 @@ def _finding(
         candidates=tuple(sorted(ranked.values(), key=_best_first)),
         changes=tuple(JudgedChange(change, Verdict("pending")) for change in changes),
         verdict=Verdict("pending") if inside else NOT_JUDGED,
-        unexplained="" if explained or not drifts else _NOT_SEEN if inside else _before(trail),
+        unexplained="" if explained else _NOT_SEEN if inside else _before(trail),
     )
 
 
@@ -201,8 +202,13 @@ def _before(trail: Trail) -> str:
 
 
 def rank(drift: Drift, changes: Iterable[Change], specs: Mapping[str, Spec]) -> tuple[Candidate, ...]:
-    """Changes that may explain one drift, best first (newest first among equals), with a score and its reason."""
-    found = []
+    """Changes that may explain one drift, best first (newest first among equals), with a score and its reason.
+
+    What is merged and not applied needs none.
+    """
+    found: list[Candidate] = []
+    if drift.kind == "unapplied":
+        return ()
     for change in changes:
         scored = [_score(drift, touch, change, specs) for touch in change.touches]
         score, why = max(scored, default=(0.0, ""))

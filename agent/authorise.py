@@ -50,13 +50,18 @@ def authorise(
     resources: Iterable[Resource],
     first_seen: Mapping[FindingId, datetime],
     now: datetime,
+    moving: Mapping[FindingId, str] | None = None,
 ) -> tuple[Finding, ...]:
     """The findings with a verdict on each change, and on the finding the worst of its parts.
 
     `first_seen` says when an open finding was first reported: one nobody explains is `pending` for `authority.grace`.
+    `moving` are findings whose state was written while it was read, and why we think so: their drift is `pending`.
     """
     estate = Estate(resources)
-    return tuple(_finding(finding, authority, estate, first_seen.get(finding.id, now), now) for finding in findings)
+    return tuple(
+        _finding(finding, authority, estate, first_seen.get(finding.id, now), now, (moving or {}).get(finding.id, ""))
+        for finding in findings
+    )
 
 
 class Estate:
@@ -74,7 +79,9 @@ class Estate:
         """Addresses that more than one stack has: alone they do not say which resource is meant."""
 
 
-def _finding(finding: Finding, authority: Authority, estate: Estate, first_seen: datetime, now: datetime) -> Finding:
+def _finding(
+    finding: Finding, authority: Authority, estate: Estate, first_seen: datetime, now: datetime, moving: str
+) -> Finding:
     judged = []
     for item in finding.changes:
         # Only this resource's share of the call: a ticket may cover one target and not the other.
@@ -83,8 +90,12 @@ def _finding(finding: Finding, authority: Authority, estate: Estate, first_seen:
         )
         judged.append(JudgedChange(item.change, verdict(item.change, targets, authority, estate, now)))
     verdicts = [item.verdict for item in judged]
-    if finding.unexplained:
+    if moving and finding.differences:
+        verdicts.append(Verdict("pending", (Test("actor", "unknown", moving),)))
+    elif finding.unexplained:
         verdicts.append(_unseen(finding, now - first_seen < timedelta(seconds=authority.grace)))
+    if finding.differences != finding.drifts:
+        verdicts.append(Verdict("unapplied"))
     by_events = {item.change.event_ids: item for item in judged}
     candidates = tuple(
         replace(candidate, change=by_events[candidate.change.event_ids].change) for candidate in finding.candidates
@@ -93,6 +104,7 @@ def _finding(finding: Finding, authority: Authority, estate: Estate, first_seen:
         finding,
         changes=tuple(judged),
         candidates=candidates,
+        unexplained=moving if moving and finding.differences else finding.unexplained,
         verdict=_worst(verdicts) if verdicts else finding.verdict,
     )
 
@@ -313,6 +325,13 @@ def _actor(change: Change) -> Test:
     if actor.kind == "unknown" or actor.confidence < SURE:
         return Test("actor", "unknown", said)
     return Test("actor", "pass", said)
+
+
+def trusted(change: Change, pipelines: Sequence[Pipeline]) -> str:
+    """Name of the trusted pipeline that made a call; empty: none did."""
+    actor = change.actor
+    in_role = (one for one in pipelines if actor.role and fnmatchcase(actor.role, one.role))
+    return next((one.name for one in in_role if _proof(change, one)), "")
 
 
 def _pipeline(change: Change, pipelines: Sequence[Pipeline]) -> Test:

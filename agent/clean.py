@@ -6,6 +6,7 @@ comes first everywhere.
 """
 
 import unicodedata
+from collections.abc import Sequence
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -31,3 +32,9 @@ def _shown(character: str) -> str:
         return f"⟨U+{ord(character):04X}⟩"
     # Spaces that are not the space: they draw like one, and make two names look alike.
     return f"⟨U+{ord(character):04X}⟩" if character.isspace() and character != " " else character
+
+
+def several(names: Sequence[str], most: int = 5) -> str:
+    """The first few names of a list, cleaned, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(clean(name) for name in names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,7 +1,8 @@
 """The compare stage: two snapshots in, the differences out.
 
 Hides what is *not* a difference: values that mean the same, what nobody could read, what AWS provides by itself, and
-parts of a resource that something else already declares.
+parts of a resource that something else already declares. Keeps apart what differs between code and state (merged and
+not applied) and what differs between the two of them and the cloud.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from agent.equal import canonical, parsed, unknowns
-from agent.model import Basis, Drift, Gap, Key, Limit, Resource, Scope, Snapshot
+from agent.model import Basis, Drift, DriftNote, Gap, Key, Limit, Resource, Scope, Snapshot
 from agent.resources import Attribute, Spec
 
 Accepted = Mapping[Key, Mapping[str, Any]]
 """Live attributes as last accepted: by an authorised change, or on a scan that found nothing to object to."""
+
+
+Stand = Literal["unapplied", "ahead", "absorbed"]
+"""Of an attribute whose configured value is not the recorded one. `ahead`: live is as configured already, and there is
+nothing to apply. `absorbed`: a hand changed it, and state followed; the configuration and our accepted reading agree.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +37,16 @@ class Comparison:
     limits: tuple[Limit, ...]
 
 
-def compare(declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec]) -> Comparison:
+def compare(
+    declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec], *, complete: bool = True
+) -> Comparison:
     """Every difference between the two sides, sorted by key and attribute.
 
     For an attribute the code does not set, the reference is the last accepted reading; where there is none yet, the
-    recorded state (an attribute of the first kind is `configured`, of the second `unset`).
+    recorded state (an attribute of the first kind is `configured`, of the second `unset`). `complete`: whether the
+    declared side is all there is; else what it does not declare is noted as `unlisted`.
     """
-    work = _Comparing(declared, live, accepted, specs)
+    work = _Comparing(declared, live, accepted, specs, complete)
     drifts = [*work.of_declared(), *work.of_undeclared()]
     drifts.sort(key=lambda drift: (str(drift.key), drift.attribute, drift.kind, str(drift.part or "")))
     return Comparison(tuple(drifts), work.resources, work.attributes, work.limits())
@@ -65,7 +75,10 @@ class Hidden:
 class _Comparing:
     """One comparison's indexes and counts."""
 
-    def __init__(self, declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec]) -> None:
+    def __init__(
+        self, declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec], complete: bool
+    ) -> None:
+        self.unlisted: DriftNote = "" if complete else "unlisted"
         self.declared = declared.resources
         self.specs = specs
         self.accepted = accepted
@@ -85,16 +98,18 @@ class _Comparing:
         return tuple(Limit(Scope(type=type_), why, n) for (type_, why), n in sorted(self.skipped.items()))
 
     def of_declared(self) -> Iterable[Drift]:
-        """Declared resources that are missing or differ."""
+        """Declared resources that are missing or differ, and what of them is merged and not applied."""
         for resource in self.declared:
+            found = self.live.get(resource.key)
+            stands = self._stands(resource, found) if resource.unapplied else {}
+            yield from self._unapplied(resource, stands)
             if resource.key in self.unread:
                 continue
             self.resources += 1
-            found = self.live.get(resource.key)
             if found is None:
                 yield from self._missing(resource)
             else:
-                yield from self._attributes(resource, found)
+                yield from self._attributes(resource, found, stands)
 
     def _missing(self, resource: Resource) -> Iterable[Drift]:
         """A part that is gone changes what declares it, unless everything declared at that address is gone."""
@@ -123,34 +138,73 @@ class _Comparing:
         """Whether the part is written inside its parent's block: both then share one address."""
         return any(candidate.address == part.address for candidate in self.by_key.get(parent, ()))
 
-    def _attributes(self, resource: Resource, found: Resource) -> Iterable[Drift]:
+    def _stands(self, resource: Resource, found: Resource | None) -> Mapping[str, Stand]:
+        """Where each attribute stands whose configured value is not the recorded one."""
+        stands: dict[str, Stand] = {}
+        accepted = self.accepted.get(resource.key, {})
+        for attribute in self.specs[resource.key.type].attributes:
+            name = attribute.name
+            if name not in resource.unapplied or _ignored(name, resource.ignore_changes):
+                continue
+            want, recorded = resource.unapplied[name], resource.attributes.get(name)
+            if any(unknowns(want)) or any(unknowns(recorded)) or _same(want, recorded, attribute):
+                continue
+            if self._ignored_entries(resource, attribute, want, recorded):
+                continue
+            have = found.attributes.get(name) if found else None
+            if found is None or any(unknowns(have)):
+                stands[name] = "unapplied"
+            elif _same(want, have, attribute):
+                stands[name] = "ahead"
+            elif name in accepted and _same(want, accepted[name], attribute) and _same(recorded, have, attribute):
+                stands[name] = "absorbed"
+            else:
+                stands[name] = "unapplied"
+        return stands
+
+    def _unapplied(self, resource: Resource, stands: Mapping[str, Stand]) -> Iterable[Drift]:
+        for name, stand in stands.items():
+            if stand == "unapplied":
+                want, recorded = resource.unapplied[name], resource.attributes.get(name)
+                yield _drift(resource, "unapplied", attribute=name, declared=want, live=recorded)
+
+    def _attributes(self, resource: Resource, found: Resource, stands: Mapping[str, Stand]) -> Iterable[Drift]:
         spec = self.specs[resource.key.type]
         for attribute in spec.attributes:
             if attribute.name not in resource.attributes or _ignored(attribute.name, resource.ignore_changes):
                 continue
-            basis = _basis(resource, attribute.name)
-            want = self._reference(resource, attribute, basis)
+            stand = stands.get(attribute.name)
+            want = self._reference(resource, attribute, stand)
             have = found.attributes.get(attribute.name)
             missing = (*unknowns(want), *unknowns(have))
             if missing:
                 self.skipped[(resource.key.type, f"{attribute.name}: {missing[0].why}")] += 1
                 continue
             self.attributes += 1
-            if _same(want, have, attribute) or self._ignored_entries(resource, attribute, want, have):
+            if stand == "ahead" or _same(want, have, attribute):
                 continue
+            if self._ignored_entries(resource, attribute, want, have):
+                continue
+            # What an apply wrote into state without anybody asking for it is still what a hand did.
+            recorded = resource.attributes[attribute.name]
+            absorbed = not any(unknowns(recorded)) and _same(recorded, have, attribute)
             yield _drift(
                 resource,
                 "changed",
                 attribute=attribute.name,
                 declared=want,
                 live=have,
-                basis=basis,
+                basis=_basis(resource, attribute.name),
                 detail=describe(want, have) if attribute.kind in ("policy", "json") else (),
+                note="absorbed" if absorbed else "",
             )
 
-    def _reference(self, resource: Resource, attribute: Attribute, basis: Basis) -> Any:
+    def _reference(self, resource: Resource, attribute: Attribute, stand: Stand | None) -> Any:
+        """What the live value is held against."""
         recorded = resource.attributes[attribute.name]
-        if basis == "configured":
+        if stand == "absorbed":
+            return resource.unapplied[attribute.name]
+        if _basis(resource, attribute.name) == "configured":
             return recorded
         return self.accepted.get(resource.key, {}).get(attribute.name, recorded)
 
@@ -179,11 +233,14 @@ class _Comparing:
                 continue
             parent = resource.parent
             if parent is None:
-                yield Drift(key, "unmanaged", live=dict(resource.attributes), basis="unset")
+                yield self._unmanaged(resource)
             elif parent in self.by_key:
                 yield from self._added(self.by_key[parent][0], resource)
             elif self._tells_nothing(parent):
-                yield Drift(key, "unmanaged", live=dict(resource.attributes), basis="unset")
+                yield self._unmanaged(resource)
+
+    def _unmanaged(self, resource: Resource) -> Drift:
+        return Drift(resource.key, "unmanaged", live=dict(resource.attributes), basis="unset", note=self.unlisted)
 
     def _tells_nothing(self, parent: Key) -> bool:
         """Whether a part must be told by itself: its parent is nowhere, or AWS provides it and it is no drift."""
@@ -204,6 +261,7 @@ class _Comparing:
             live=dict(part.attributes),
             basis=basis,
             part=part.key,
+            note="absorbed" if part.key in parent.recorded_parts else "",
         )
 
 

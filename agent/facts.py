@@ -12,7 +12,7 @@ from typing import get_args
 
 from agent.attribute import THRESHOLD, rank
 from agent.exposure import effect
-from agent.model import ActorKind, Change, Channel, Drift, Finding, Outcome, Unknown, Verdict
+from agent.model import ActorKind, Change, Channel, Drift, Finding, Outcome, StateCause, Unknown, Verdict
 from agent.resources import Spec, Topic
 
 Words = tuple[str, ...]
@@ -37,10 +37,13 @@ FACTS: Mapping[str, Fact] = {
     "outcome": Fact("the verdict", get_args(Outcome), ("unauthorised",)),
     "kind": Fact(
         "what differs; none: changed and as declared again, or changed together with state; "
-        "gap: no resource, but a stretch of the trail that was not read",
-        ("changed", "missing", "unmanaged", "unapplied", "none", "gap"),
+        "unlisted: in no configured stack, of an estate that is not said to be complete; "
+        "gap: no resource, but a stretch of the trail that was not read; state: no resource, but a Terraform state",
+        ("changed", "missing", "unmanaged", "unlisted", "unapplied", "none", "gap", "state"),
         ("changed",),
     ),
+    "state": Fact("what became of a Terraform state", (*filter(None, get_args(StateCause)), "none")),
+    "absorbed": Fact("whether an apply wrote what a hand changed into state", _YES_NO, ("no",)),
     "type": Fact("Terraform resource type, and that of a part that differs", (), ("aws_sqs_queue",)),
     "id": Fact("natural id of the resource", (), ("arn:aws:sqs:eu-west-1:111122223333:orders",)),
     "address": Fact("Terraform address", (), ("aws_sqs_queue.orders",)),
@@ -138,13 +141,17 @@ def seen(finding: Finding, specs: Mapping[str, Spec]) -> tuple[Seen, ...]:
 
 
 def _unsettled(finding: Finding, deciding: Sequence[Change], specs: Mapping[str, Spec]) -> tuple[Drift, ...]:
-    """The finding's drifts without those that a change with another verdict explains."""
+    """The finding's differences without those that a change with another verdict explains.
+
+    What is merged and not applied is told of only where there is nothing else.
+    """
+    drifts = finding.differences or finding.drifts
     events = {change.event_ids for change in deciding}
     changes = [item.change for item in finding.changes]
     if len(events) == len(changes):
-        return finding.drifts
+        return drifts
     kept = []
-    for drift in finding.drifts:
+    for drift in drifts:
         best = next(iter(rank(drift, changes, specs)), None)
         if best is None or best.score < THRESHOLD or best.change.event_ids in events:
             kept.append(drift)
@@ -158,6 +165,8 @@ def _seen(
     facts: dict[str, Words | Unknown] = {
         "outcome": (finding.verdict.outcome,),
         "kind": _kinds(finding, drifts),
+        "state": _some([finding.cause]),
+        "absorbed": _yes(any(drift.note == "absorbed" for drift in drifts)),
         "type": _some([key.type, *(drift.part.type for drift in drifts if drift.part is not None)]),
         "id": _some([key.id]),
         "address": _some([finding.address]),
@@ -184,10 +193,12 @@ def _seen(
 
 
 def _kinds(finding: Finding, drifts: Sequence[Drift]) -> Words:
-    """A finding has drift, or change; with neither it tells of a gap."""
+    """A finding has drift, or change, or tells of a state; with none of these it tells of a gap."""
+    if finding.cause:
+        return ("state",)
     if not finding.drifts and not finding.changes:
         return ("gap",)
-    return _some(drift.kind for drift in drifts)
+    return _some("unlisted" if drift.note == "unlisted" else drift.kind for drift in drifts)
 
 
 def _moved(

@@ -57,9 +57,14 @@ class Decision:
 def judge(findings: Sequence[Finding], rules: Sequence[Rule], specs: Mapping[str, Spec]) -> tuple[Violation, ...]:
     """Every rule that every finding breaks, in the order of the findings; a rule at most once for each finding.
 
-    A rule that cannot be decided gives a violation marked `indeterminate`.
+    A rule that cannot be decided gives a violation marked `indeterminate`. What is merged and not applied breaks none.
     """
-    return tuple(violation for finding in findings for violation in _judged(finding, rules, specs))
+    return tuple(
+        violation
+        for finding in findings
+        if finding.verdict.outcome != "unapplied"
+        for violation in _judged(finding, rules, specs)
+    )
 
 
 def _judged(finding: Finding, rules: Sequence[Rule], specs: Mapping[str, Spec]) -> Iterable[Violation]:

@@ -77,7 +77,8 @@ def plan(
     joining, groups = _group(open_cases, fresh, broken, findings)
     cases = [_case(members, by_finding, answered, now) for members in groups]
     opened, held = _flood(cases, [f for members in groups for f in members], by_finding, resources)
-    gone = {one for one, key in known.keys.items() if key not in unread} - broken.keys()
+    waiting = {finding.id for finding in findings if finding.verdict.outcome == "pending"}
+    gone = {one for one, key in known.keys.items() if key not in unread} - broken.keys() - waiting
     followed = _follow_up(open_cases, joining, gone, broken, answered, by_finding)
     return (*(Open(case) for case in opened), *followed, *held)
 
@@ -177,7 +178,7 @@ def _case(
     """A new case, keyed by its first event: what comes to light later does not change its key."""
     violations = [violation for finding in members for violation in by_finding[finding.id]]
     events = _events(members, answered)
-    seed = events[0] if events else f"{members[0].id} {[d.live for d in members[0].drifts]!r}"
+    seed = events[0] if events else f"{members[0].id} {[d.live for d in members[0].differences]!r}"
     key = CaseKey(hashlib.blake2b(seed.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest())
     return Case(
         key,
@@ -218,8 +219,7 @@ def story(finding: Finding) -> str:
         )
         if item.verdict.outcome in _ANSWERABLE:
             lines += [f"    {test.name}: {test.result}, {clean(test.evidence)}" for test in item.verdict.tests]
-    if finding.unexplained:
-        lines.append(f"  {finding.unexplained}")
+    lines += [f"  {clean(line)}" for line in (finding.unexplained, *finding.notes) if line]
     return "\n".join(lines)
 
 
@@ -228,11 +228,18 @@ def _name(finding: Finding) -> str:
 
 
 def _difference(drift: Drift) -> str:
-    if drift.kind in ("missing", "unmanaged"):
-        return "declared, and not there" if drift.kind == "missing" else "there, and declared nowhere"
+    match drift.kind:
+        case "missing":
+            return "declared, and not there"
+        case "unmanaged":
+            return f"there, and {'in no configured stack' if drift.note == 'unlisted' else 'declared nowhere'}"
+        case "unapplied":
+            merged, applied = _short(drift.declared), _short(drift.live)
+            return f"{drift.attribute}: merged and not applied: configured {merged}, recorded {applied}"
+    absorbed = "; an apply wrote it into state" if drift.note == "absorbed" else ""
     if drift.part is not None:
-        return f"{drift.attribute}: {'removed' if drift.live is None else 'added'} {clean(drift.part.id)}"
-    return f"{drift.attribute}: declared {_short(drift.declared)}, live {_short(drift.live)}"
+        return f"{drift.attribute}: {'removed' if drift.live is None else 'added'} {clean(drift.part.id)}{absorbed}"
+    return f"{drift.attribute}: declared {_short(drift.declared)}, live {_short(drift.live)}{absorbed}"
 
 
 def _short(value: object) -> str:

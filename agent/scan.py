@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +28,17 @@ from agent.model import (
     Resource,
     Scope,
     Snapshot,
+    StateRead,
     Status,
     Trail,
+    Unapplied,
     Violation,
 )
+from agent.motion import in_motion, moving
 from agent.plan import Known, plan
+from agent.rereading import reread
 from agent.resources import Spec
+from agent.states import Told, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,12 @@ class Collected:
     authority: Authority
     rules: Sequence[Rule]
     specs: Mapping[str, Spec]
+    complete: bool = False
+    """Whether the declared side is all there is: `[estate] complete`."""
+    states: Mapping[str, StateRead] = field(default_factory=dict)
+    """Stack → its state as the last scan that could judge it read it."""
+    earlier: tuple[Finding, ...] = ()
+    """Open findings about states, from earlier scans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,12 @@ class Scan:
     """Live readings to take as the reference for what the code does not set."""
     forget: tuple[Key, ...]
     """Accepted readings of what is gone from both sides: if it comes back, it is new."""
+    pending: tuple[Unapplied, ...]
+    """Resources that are merged and not applied as a whole."""
+    states: tuple[StateRead, ...]
+    """The states as they were read."""
+    keep: tuple[StateRead, ...]
+    """Of them, what the next scan holds its own reading against."""
 
     def unread(self) -> Hidden:
         """What this scan could not read: nothing inside it is fixed."""
@@ -97,39 +114,73 @@ def scan(got: Collected, now: datetime) -> Scan:
     since = {key: reading.at for key, reading in got.accepted.items()}
     resources = (*got.declared.resources, *live.resources)
 
-    compared = compare(got.declared, live, accepted, got.specs)
+    compared = compare(got.declared, live, accepted, got.specs, complete=got.complete)
     attributed = attribute(compared.drifts, got.trail, resources, since, got.specs)
     resources = (*resources, *attributed.gone)
-    stories = authorise(attributed.findings, got.authority, resources, got.known.first_seen, now)
-    findings = tuple(story for story in (*stories, *trail_findings(got.trail)) if _matters(story))
+    read = reread(attributed.findings, got.states, got.declared.states, accepted, since, got.specs)
+    told = _states(got, attributed.changes, now)
+    findings = _stories(got, read.findings, told, resources, now)
     violations = judge(findings, got.rules, got.specs)
     silent = (Gap(Scope(type="tickets"), why) for why in got.authority.tickets.unanswered)
-    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *silent)
+    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *silent, *in_motion(got.declared.states))
     per_account = Counter(resource.key.account for resource in got.declared.resources)
     actions = plan(violations, findings, got.known, Hidden(gaps), per_account, now)
 
-    estate = Estate(resources)
     return Scan(
         at=now,
         read_at=got.live.taken_at,
         status=_status(actions, got.known.cases, findings, violations, gaps),
-        drifts=compared.drifts,
-        changes=tuple(
-            JudgedChange(change, verdict(change, change.targets, got.authority, estate, now))
-            for change in attributed.changes
-        ),
+        drifts=tuple(drift for drift in compared.drifts if drift not in read.excused),
+        changes=(*_judged(attributed.changes, got, Estate(resources), now), *told.changes),
         findings=findings,
         violations=violations,
         actions=actions,
         gaps=gaps,
-        limits=(*got.declared.limits, *live.limits, *compared.limits, *_unresolved(attributed.unresolved)),
+        limits=(
+            *got.declared.limits,
+            *live.limits,
+            *compared.limits,
+            *read.limits,
+            *_unresolved(attributed.unresolved),
+        ),
         declared=len(got.declared.resources),
         compared=compared.resources,
         live=len(live.resources),
         attributes=compared.attributes,
         accept=_acceptable(got, findings),
         forget=_gone(got, Hidden(gaps)),
+        pending=got.declared.pending,
+        states=got.declared.states,
+        keep=tuple(replace(one, reread=read.fingerprints.get(one.stack, ())) for one in told.keep),
     )
+
+
+def _judged(changes: Sequence[Change], got: Collected, estate: Estate, now: datetime) -> Iterable[JudgedChange]:
+    """Every change of the trail, with the verdict over all its targets."""
+    for change in changes:
+        yield JudgedChange(change, verdict(change, change.targets, got.authority, estate, now))
+
+
+def _states(got: Collected, changes: Sequence[Change], now: datetime) -> Told:
+    """What the states say; `changes` are the trail's, their targets filled in."""
+    trail = replace(got.trail, changes=tuple(changes))
+    return tell(got.declared, got.states, got.earlier, trail, got.authority, now, got.known.first_seen)
+
+
+def _stories(
+    got: Collected, findings: Sequence[Finding], told: Told, resources: Sequence[Resource], now: datetime
+) -> tuple[Finding, ...]:
+    """Every finding that matters, judged."""
+    unsettled = moving(findings, got.declared.states)
+    judged = authorise(findings, got.authority, resources, got.known.first_seen, now, unsettled)
+    stories = [_noted(story, told.notes) for story in judged]
+    return tuple(story for story in (*stories, *told.findings, *trail_findings(got.trail)) if _matters(story))
+
+
+def _noted(finding: Finding, moved: Mapping[str, str]) -> Finding:
+    """The finding with how its stack's state moved, where it tells of a change: state and cloud moved together."""
+    note = moved.get(finding.stack)
+    return replace(finding, notes=(*finding.notes, note)) if note and finding.changes else finding
 
 
 def _never_read(got: Collected) -> list[Gap]:
@@ -159,9 +210,16 @@ def _unresolved(changes: Sequence[Change]) -> list[Limit]:
 
 
 def _matters(finding: Finding) -> bool:
-    """Drift, or a change that was not plainly allowed: the rest is evidence, counted and not reported one by one."""
+    """Drift, or a change that was not plainly allowed: the rest is evidence, counted and not reported one by one.
+
+    What is in no configured stack is listed, and no finding by itself.
+    """
     quiet = ("authorised", "authorised-emergency", "service-made")
-    return bool(finding.drifts) or bool(finding.unexplained) or finding.verdict.outcome not in quiet
+    if finding.differences == finding.drifts and finding.to_explain == ():
+        if finding.drifts and not finding.changes and not finding.unexplained:
+            return False
+        return bool(finding.unexplained) or finding.verdict.outcome not in quiet
+    return True
 
 
 def _status(
@@ -188,20 +246,24 @@ def _gone(got: Collected, unread: Hidden) -> tuple[Key, ...]:
 
 def _acceptable(got: Collected, findings: Sequence[Finding]) -> tuple[Resource, ...]:
     """Readings of declared resources and their parts that no open drift speaks against."""
-    settled = ("authorised", "authorised-emergency", "service-made")
+    settled = ("authorised", "authorised-emergency", "service-made", "unapplied")
     disputed = {
         key
         for finding in findings
-        for drift in finding.drifts
+        for drift in finding.differences
         # Authority is not convergence: what the code sets and is not so stays drift, with the change that made it.
         if finding.verdict.outcome not in settled or drift.basis == "configured"
         for key in (drift.key, drift.part)
     }
     untold = Hidden(got.declared.gaps)
     declared = {resource.key for resource in got.declared.resources}
+    stacks = {read.stack for read in got.declared.states if read.in_motion}
+    writing = {resource.key for resource in got.declared.resources if resource.stack in stacks}
     return tuple(
         resource
         for resource in got.live.resources
         if (resource.key in declared or (resource.parent in declared and resource.key not in untold))
         and resource.key not in disputed
+        and resource.key not in writing
+        and resource.parent not in writing
     )

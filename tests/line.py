@@ -12,16 +12,19 @@ from trail_records import ACCOUNT, END, QUEUE, REGION, record, trail_of
 
 from agent.model import (
     Authority,
+    Finding,
     Gap,
     Key,
     Pipeline,
     Resource,
     Snapshot,
     Source,
+    StateRead,
     Ticket,
     TicketEvent,
     Tickets,
     TicketScope,
+    Unapplied,
 )
 from agent.plan import Known
 from agent.resources import load
@@ -91,6 +94,23 @@ def live(*resources: Resource) -> Snapshot:
     return Snapshot("live", END, tuple(seen))
 
 
+def state(serial: int = 4, **fields: Any) -> StateRead:
+    """The stack's state as a scan at 20:00 reads it; it holds the queue and the group."""
+    given = {
+        "stack": "shop",
+        "location": "s3://acme-state/shop.tfstate",
+        "lineage": "3f1c",
+        "serial": serial,
+        "digest": f"{serial:064x}",
+        "terraform_version": "1.11.4",
+        "accounts": (ACCOUNT,),
+        "read_at": END,
+        "provider_versions": {"hashicorp/aws": "5.100.0"},
+        "addresses": {"aws_sqs_queue.orders": "q1.c1", "aws_security_group.web": "g1.c1"},
+    } | fields
+    return StateRead(**given)
+
+
 def ticket(ref: str = "CHG-7", **fields: Any) -> Ticket:
     """Approved by sam yesterday, implemented by dana, for the queue, all of that day."""
     given = {
@@ -124,10 +144,16 @@ def passes(
     authority: Authority | None = None,
     now: datetime = END,
     known: Known | None = None,
+    complete: bool = True,
+    states: Sequence[StateRead] = (),
+    before: Sequence[StateRead] = (),
+    earlier: Sequence[Finding] = (),
+    pending: Sequence[Unapplied] = (),
 ) -> Scan:
     """One scan. `accepted` were read and accepted at `since`, or at the start of the trail's window.
 
-    `gaps` are of the live side, `lost` of the declared one, `unanswered` of ticket systems.
+    `gaps` are of the live side, `lost` of the declared one, `unanswered` of ticket systems. `states` are as read now,
+    `before` as the last scan read them.
     """
     trust = authority or Authority(pipelines=(Pipeline("deploy", DEPLOY, subject=SUBJECT),))
     side = live(*seen)
@@ -135,7 +161,9 @@ def passes(
     trail = trail_of(record("GetQueueAttributes", at="08:00:00", readOnly=True), *records, specs=SPECS)
     return scan(
         Collected(
-            declared=Snapshot("declared", END, tuple(declared), tuple(lost)),
+            declared=Snapshot(
+                "declared", END, tuple(declared), tuple(lost), pending=tuple(pending), states=tuple(states)
+            ),
             live=replace(side, gaps=tuple(gaps)),
             trail=trail,
             read=frozenset({(ACCOUNT, REGION)}),
@@ -144,6 +172,9 @@ def passes(
             authority=replace(trust, tickets=Tickets(tuple(tickets), tuple(unanswered))),
             rules=RULES,
             specs=SPECS,
+            complete=complete,
+            states={one.stack: one for one in before},
+            earlier=tuple(earlier),
         ),
         now,
     )

@@ -25,9 +25,9 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("config", "seal"),
     ("resources",),
     # The line: pure.
-    ("equal",),
-    ("authorise", "attribute", "compare", "exposure"),
-    ("facts", "plan"),
+    ("equal", "motion"),
+    ("authorise", "attribute", "compare", "exposure", "rereading", "twice"),
+    ("facts", "plan", "states"),
     ("judge",),
     ("rules", "scan"),
     ("document",),

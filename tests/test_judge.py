@@ -113,6 +113,8 @@ def test_a_hand_change_in_facts() -> None:
         "public": ("no",),
         "weakened": ("none",),
         "privilege": ("same",),
+        "state": ("none",),
+        "absorbed": ("no",),
     }
     assert expected == only(BY_HAND)
 

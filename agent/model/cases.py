@@ -63,6 +63,16 @@ class Finding:
     notes: tuple[str, ...] = ()
     """What else is known, one line each: how the state took part in it."""
 
+    @property
+    def differences(self) -> tuple[Drift, ...]:
+        """Its drifts without what is only merged and not applied: what live and declared disagree about."""
+        return tuple(drift for drift in self.drifts if drift.kind != "unapplied")
+
+    @property
+    def to_explain(self) -> tuple[Drift, ...]:
+        """Its differences that somebody made: not those in no configured stack, which may be as they should be."""
+        return tuple(drift for drift in self.differences if drift.note != "unlisted")
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:

@@ -8,6 +8,7 @@ and checked against public records; names decide only where `readOnly` is absent
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
 from agent.model import Channel
@@ -45,6 +46,7 @@ _CONSOLE = re.compile(
     r"\[?(?:console(?:\.[\w-]+)?\.amazonaws\.com|signin\.amazonaws\.com|AWS Internal\b|aws\.internal\b|Mozilla/"
     r"|[\w ]*Console\w*(?:[/,]|$)|AWSCloudTrail, aws-internal/|Coral/)"
 )
+_OBJECT_WRITES = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
 _IAC_SERVICES = frozenset({"cloudformation.amazonaws.com", "stacksets.cloudformation.amazonaws.com"})
 
 _QUIET = {(entry.source, name): entry for entry in NOISE for name in entry.names}
@@ -75,6 +77,22 @@ def sort(record: Record) -> Sort:
     if flag is None and _READ_UNFLAGGED.fullmatch(called):
         return "read"
     return "failed" if _failed(record) else "change"
+
+
+def writes_state(record: Record, states: Collection[str] = ()) -> str:
+    """The `bucket/key` of a Terraform state that an S3 data event wrote; empty: it wrote none.
+
+    `states` are objects known to be states; others are known by `tfstate` in their key.
+    """
+    if record.source != "s3.amazonaws.com" or record.name not in _OBJECT_WRITES or _failed(record):
+        return ""
+    asked = mapping(record.request)
+    bucket, key = asked.get("bucketName"), asked.get("key")
+    if not isinstance(bucket, str) or not isinstance(key, str):
+        return ""
+    name = f"{bucket}/{key}"
+    locks = key.endswith((".tflock", ".tfstate.lock.info"))
+    return name if name in states or ("tfstate" in key and not locks) else ""
 
 
 def is_noise(record: Record) -> bool:

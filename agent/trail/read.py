@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from agent.trail.excerpt import excerpt
 from agent.trail.identity import Identity
 from agent.trail.source import EVERYWHERE, LOOKBACK, Blob, Source
 from agent.trail.targets import Targets
-from agent.trail.who import Session, Sessions, index, session, who
+from agent.trail.who import Session, Sessions, index, session, signed_in, who
 
 
 def read(
@@ -36,13 +36,15 @@ def read(
     specs: Mapping[str, Spec],
     patterns: Sequence[re.Pattern[str]] = PATTERNS,
     seal_key: bytes = b"",
+    states: Collection[str] = (),
 ) -> Trail:
     """The trail of [start, end] (aware datetimes), changes by time and event id.
 
-    `patterns`: what a ticket reference looks like. `seal_key`: the install key for values of secret attributes. Raises
-    nothing for anything a source gives; what could not be read is among the gaps.
+    `patterns`: what a ticket reference looks like. `seal_key`: the install key for values of secret attributes.
+    `states`: objects in S3 (`bucket/key`) that are Terraform states. Raises nothing for anything a source gives; what
+    could not be read is among the gaps.
     """
-    pile = _Pile(start, end)
+    pile = _Pile(start, end, frozenset(states))
     for source in sources:
         for blob in source(start, end):
             pile.add(blob)
@@ -58,6 +60,23 @@ def read(
         denied=len(pile.denied),
         newest_event=pile.newest,
         gaps=_sorted([*pile.gaps(), *blind(controls, start, end)]),
+        sessions=tuple(sorted((_sign_in(one, sessions) for one in pile.sign_ins()), key=_order)),
+        state_writes=tuple(sorted((_change(one, sessions, targets, patterns) for one in pile.states()), key=_order)),
+    )
+
+
+def _sign_in(issued: Session, sessions: Sessions) -> Change:
+    region = ""  # STS is asked in any region, and the session is good in all of them
+    return Change(
+        (issued.event,),
+        issued.time,
+        f"sts:{issued.call}",
+        signed_in(issued, sessions),
+        "other",
+        issued.account,
+        region,
+        session=issued.key,
+        source_ip=issued.source_ip,
     )
 
 
@@ -83,7 +102,13 @@ def merge(trails: Iterable[Trail]) -> Trail:
         denied=sum(unit.denied for unit in units),
         newest_event=max((unit.newest_event for unit in units if unit.newest_event), default=None),
         gaps=_sorted(gap for unit in units for gap in unit.gaps),
+        sessions=_once(change for unit in units for change in unit.sessions),
+        state_writes=_once(change for unit in units for change in unit.state_writes),
     )
+
+
+def _once(changes: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(sorted({change.event_ids: change for change in changes}.values(), key=_order))
 
 
 def _joined(copies: list[Change]) -> Change:
@@ -156,6 +181,7 @@ class _Pile:
 
     start: datetime
     end: datetime
+    known_states: frozenset[str] = frozenset()
     inside: set[str] = field(default_factory=set)
     """Ids of all events of the interval."""
     denied: set[str] = field(default_factory=set)
@@ -164,6 +190,7 @@ class _Pile:
     newest: datetime | None = None
     _records: dict[str, Record] = field(default_factory=dict)
     """Event id → best copy of a write."""
+    _state_writes: dict[str, Record] = field(default_factory=dict)
     _untimed: set[str] = field(default_factory=set)
     _gaps: list[Gap] = field(default_factory=list)
     _delivered: bool = False
@@ -210,6 +237,18 @@ class _Pile:
             caller = max((identity.of(copy) for copy in copies), key=lambda found: (bool(found.arn), found))
             yield _Write(record, caller, time, tuple(sorted(ids)))
 
+    def sign_ins(self) -> Iterator[Session]:
+        """Sessions that began in the interval, each once, without those that AWS's own services began."""
+        inside = (one for one in self.sessions if self.start <= one.time <= self.end)
+        yield from {one.event: one for one in sorted(inside) if one.caller.kind != "AWSService"}.values()
+
+    def states(self) -> Iterator[_Write]:
+        """Writes of Terraform states, each once."""
+        for event, record in self._state_writes.items():
+            time = decode.at(record)
+            assert time is not None  # _add lets no other in
+            yield _Write(record, identity.of(record), time, (event,))
+
     def _add(self, record: Record) -> None:
         sort = classify.sort(record)
         time = decode.at(record)
@@ -226,6 +265,8 @@ class _Pile:
             self.sessions.add(issued)
         elif sort == "change" and self.start - LOOKBACK <= time <= self.end:
             self._keep(record)
+        elif sort == "other" and self.start <= time <= self.end and classify.writes_state(record, self.known_states):
+            self._state_writes.setdefault(decode.event_id(record), decode.keep(record))
 
     def _keep(self, record: Record) -> None:
         if classify.is_noise(record):

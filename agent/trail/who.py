@@ -60,6 +60,12 @@ class Session:
     source_identity: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     """Session tags, sorted."""
+    role: str = ""
+    """ARN of the role as the call gave it, path included."""
+    account: str = ""
+    """Whose trail has the record."""
+    event: str = ""
+    source_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,18 @@ def session(record: Record, time: datetime) -> Session | None:
     if not key and not arn:
         return None
     return Session(
-        key, identity.of(record), time, record.name, arn, name, _text(asked.get("sourceIdentity")), _tags(asked)
+        key,
+        identity.of(record),
+        time,
+        record.name,
+        arn,
+        name,
+        _text(asked.get("sourceIdentity")),
+        _tags(asked),
+        _text(asked.get("roleArn")),
+        record.recipient or "",
+        decode.event_id(record),
+        record.source_ip or "",
     )
 
 
@@ -133,6 +150,17 @@ def who(record: Record, caller: Identity, at: datetime, sessions: Sessions) -> W
     if not actor.name:
         actor = replace(actor, name="unknown", kind="unknown", confidence=_NOTHING)
     return Who(_with_source_identity(actor, said) if said else actor, found.chain)
+
+
+def signed_in(issued: Session, sessions: Sessions) -> Actor:
+    """Who got a session, as the calls made with it will name them."""
+    caller = Identity(
+        kind="AssumedRole", arn=issued.arn, key=issued.key, role_arn=issued.role, session=issued.name, issued=True
+    )
+    origin = _from(issued, caller, sessions, "", 0).actor
+    actor = replace(origin, role=issued.role, arn=origin.arn or issued.arn)
+    said = issued.source_identity or issued.caller.source_identity
+    return _with_source_identity(actor, said) if said else actor
 
 
 def _behind(caller: Identity, at: datetime, sessions: Sessions, agent: str, depth: int) -> Who:
