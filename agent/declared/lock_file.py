@@ -29,9 +29,9 @@ def locked(directory: Path) -> Mapping[str, str]:
     `LockError`.
     """
     path = directory / NAME
-    if not path.exists():
-        return {}
     try:
+        if not path.exists():
+            return {}
         real = path.resolve()
         if real.name != NAME or not real.is_file():
             raise LockError(f"{path} leads to {real}: only a file called {NAME} is read")

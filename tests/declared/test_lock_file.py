@@ -84,3 +84,8 @@ def test_a_folder_of_that_name_is_an_error(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     with pytest.raises(LockError, match="only a file called"):
         locked(tmp_path)
+
+
+def test_a_lock_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="File name too long"):
+        locked(tmp_path / ("x" * 300))

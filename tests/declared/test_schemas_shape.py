@@ -22,6 +22,7 @@ from agent.declared.language.types import (
     Type,
 )
 from agent.declared.language.values import (
+    NULL,
     List,
     Map,
     Null,
@@ -37,7 +38,7 @@ from agent.declared.language.values import (
     whys,
 )
 from agent.declared.schemas import Attribute, Block, Nested, implied_type, provider
-from agent.declared.schemas.shape import recorded, shaped
+from agent.declared.schemas.shape import recorded, recorded_name, shaped, shaped_name
 from agent.declared.state import read_state
 
 
@@ -57,7 +58,10 @@ def body(**items: Any) -> Object:
 
 
 def fits(value: Value, type_: Type) -> bool:
-    """Whether a value and everything in it has the type; `Unknown` and `Null` say theirs."""
+    """Whether a value and everything in it has the type; `Unknown` and `Null` say theirs.
+
+    An object may have more names than its type: those the schema does not have are kept.
+    """
     match value, type_:
         case Sensitive(), _:
             return fits(value.value, type_)
@@ -70,9 +74,7 @@ def fits(value: Value, type_: Type) -> bool:
         case Map(), MapOf(element):
             return value.element == element and all(fits(each, element) for each in value.items.values())
         case Object(), ObjectOf(attributes):
-            return tuple(value.items) == tuple(name for name, _ in attributes) and all(
-                fits(value.items[name], each) for name, each in attributes
-            )
+            return all(name in value.items and fits(value.items[name], each) for name, each in attributes)
     return type_of(value) == type_
 
 
@@ -142,7 +144,7 @@ def test_blocks_become_what_their_mode_says() -> None:
     made = shaped(
         block,
         body(
-            root_block_device=[{"volume_size": "20"}],
+            root_block_device=[{"volume_size": "20", "colour": "red"}],
             ebs_block_device=[{"device_name": "/dev/sdg"}, {"device_name": "/dev/sdf"}, {"device_name": "/dev/sdg"}],
             timeouts=[{"create": "5m"}],
         ),
@@ -151,6 +153,7 @@ def test_blocks_become_what_their_mode_says() -> None:
     assert isinstance(root, List)
     assert isinstance(root.items[0], Object)
     assert root.items[0].items["volume_size"] == 20
+    assert root.items[0].items["colour"] == "red"
     assert isinstance(root.items[0].items["iops"], Null)
     assert isinstance(disks, Set)
     assert sorted(each.items["device_name"] for each in disks.items if isinstance(each, Object)) == [
@@ -198,6 +201,38 @@ def test_a_set_of_blocks_with_something_sensitive_is_sensitive_as_a_whole_and_a_
     assert isinstance(made, List)
     assert isinstance(made.items[0], Object)
     assert made.items[0].items["volume_size"] == Sensitive(20)
+
+
+def test_a_body_may_be_null_unknown_sensitive_or_a_map() -> None:
+    block = resource("aws_instance")
+    kind = implied_type(block.blocks["root_block_device"].block)
+    one = Map({"volume_type": "gp3"}, STRING)
+    made = shaped(block, Object({"root_block_device": Tuple((one, NULL, Unknown("x"), Sensitive(one)))}))
+    root = made.items["root_block_device"]
+    assert isinstance(root, List)
+    assert fits(root, ListOf(kind))
+    assert whys(root) == ("x",)
+    assert isinstance(root.items[3], Sensitive)
+    assert root.items[3].value == root.items[0]
+    whole = shaped(block, Object({"root_block_device": Sensitive(Tuple((one,)))})).items["root_block_device"]
+    assert whole == Sensitive(List((root.items[0],), kind))
+    assert shaped(block, Object({"root_block_device": NULL})).items["root_block_device"] == List((), kind)
+
+
+def test_blocks_by_label_need_a_map() -> None:
+    assert whys(shaped(OTHERS, body(named=["a"])).items["named"]) == ("named: a map is needed",)
+
+
+def test_rules_written_as_an_attribute_may_be_one_unknown_or_sensitive() -> None:
+    block = resource("aws_security_group")
+    rule = from_plain({"from_port": 1, "to_port": 2, "protocol": "tcp"})
+    alone = shaped(block, Object({"ingress": rule})).items["ingress"]
+    assert isinstance(alone, Set)
+    assert fits(alone, block.attributes["ingress"].type)
+    hidden = shaped(block, Object({"ingress": Tuple((Sensitive(rule),))})).items["ingress"]
+    assert hidden == Sensitive(alone)
+    unknown = shaped(block, Object({"ingress": Tuple((rule, Unknown("var.more")))})).items["ingress"]
+    assert whys(unknown) == ("var.more",)
 
 
 def test_a_failure_inside_a_block_stays_inside_it() -> None:
@@ -367,6 +402,20 @@ def test_every_resource_of_a_real_state_fits_its_schema_and_comes_back_as_it_was
         assert json.loads(json.dumps(to_plain(made))) == attributes, each.address
 
 
+def test_one_name_alone_is_what_it_is_in_the_whole() -> None:
+    block = resource("aws_instance")
+    written = body(ami="ami-1", cpu_core_count="4", root_block_device=[{"volume_size": "1"}], later=1, tags=None)
+    for name, each in shaped(block, written).items.items():
+        if name in written.items:
+            assert shaped_name(block, name, written.items[name], name) == each
+    kept = {"ami": "ami-1", "cpu_core_count": 4, "root_block_device": None, "tags": None, "later": None, "id": "i-1"}
+    for name, each in recorded(block, kept).items.items():
+        if name in kept:
+            alone = recorded_name(block, name, kept[name])
+            assert alone == each
+            assert type_of(alone) == type_of(each)
+
+
 # --- anything -----------------------------------------------------------------------------------------------------
 
 TYPES = ("aws_security_group", "aws_instance", "aws_s3_bucket", "aws_cloudfront_distribution", "aws_wafv2_web_acl")
@@ -400,11 +449,7 @@ def test_whatever_is_written_comes_out_with_the_schema_s_type(written: tuple[str
     names = {*block.attributes, *block.blocks}
     assert made.items.keys() == names
     for name, kind in implied_type(block).attributes:
-        value = made.items[name]
-        if name in block.attributes:
-            assert fits(value, kind), name
-        else:  # names the schema does not have are kept inside nested blocks
-            assert type_of(value) == kind
+        assert fits(made.items[name], kind), name
 
 
 PLAIN = st.recursive(

@@ -42,7 +42,18 @@ from agent.declared.schemas import (
 )
 from agent.declared.schemas.pack import pack
 from agent.declared.schemas.table import Table
-from agent.declared.schemas.wire import DATA_SOURCE, FLAGS, LENGTH, MAGIC, RESOURCE, Header
+from agent.declared.schemas.wire import (
+    DATA_SOURCE,
+    FLAGS,
+    LENGTH,
+    MAGIC,
+    RESOURCE,
+    AttributesRow,
+    BlockRow,
+    Entry,
+    Header,
+    Place,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 TABLES = ROOT / "agent" / "declared" / "schemas" / "tables"
@@ -244,6 +255,7 @@ SMALL: Mapping[str, Any] = {
                 "attributes": {
                     "any": {"type": "dynamic", "optional": True},
                     "pair": {"type": ["tuple", ["string", ["map", "number"]]], "computed": True},
+                    "rows": {"type": ["set", ["list", ["object", {"a": "bool"}]]], "computed": True},
                     "secret": {"type": "string", "optional": True, "sensitive": True, "write_only": True},
                     "old": {"type": "bool", "optional": True, "deprecated": True},
                     "one": {
@@ -292,6 +304,7 @@ def test_everything_a_schema_can_say_is_read_again(small: Table) -> None:
     assert block.attributes["any"] == Attribute(DYNAMIC, optional=True)
     pair = TupleOf((STRING, MapOf(NUMBER)))
     assert block.attributes["pair"] == Attribute(pair, computed=True)
+    assert block.attributes["rows"].type == SetOf(ListOf(ObjectOf.of({"a": BOOL})))
     assert block.attributes["secret"] == Attribute(STRING, optional=True, sensitive=True, write_only=True)
     assert block.attributes["old"] == Attribute(BOOL, optional=True, deprecated=True)
     key = ObjectOf.of({"key": STRING})
@@ -324,6 +337,31 @@ def test_equal_blocks_are_stored_once() -> None:
     entry = table.entry(RESOURCE, "tree")
     assert entry is not None
     assert len(entry.blocks) == 13
+
+
+def test_types_of_several_chunks_are_all_found() -> None:
+    many = {
+        f"type_{i:03}": {"version": i, "block": {"attributes": {f"a{i}_{j}": {"type": "string"} for j in range(40)}}}
+        for i in range(200)
+    }
+    data = pack("a/b/c", "1", "x", {"resource_schemas": many, "data_source_schemas": many})
+    table = Table(data, "many")
+    assert len(table.names(RESOURCE)) == len(table.names(DATA_SOURCE)) == 200
+    for kind in (RESOURCE, DATA_SOURCE):
+        for i in range(200):
+            schema = table.schema(kind, f"type_{i:03}")
+            assert schema is not None
+            assert (schema.version, set(schema.block.attributes)) == (i, {f"a{i}_{j}" for j in range(40)})
+
+
+def test_a_table_that_contradicts_itself_is_damaged() -> None:
+    entry = msgspec.msgpack.encode(Entry(0, (), (BlockRow((AttributesRow(9, 0, ("a",)),), (), (), False),)))
+    chunk = zlib.compress(entry)
+    index = Header("a/b/c", "1", "x", (len(chunk),), (Place("t", RESOURCE, 0, len(entry)),))
+    header = zlib.compress(msgspec.msgpack.encode(index))
+    table = Table(MAGIC + len(header).to_bytes(LENGTH, "big") + header + chunk, "a table")
+    with pytest.raises(TableError, match="a table is damaged at t"):
+        table.schema(RESOURCE, "t")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ out alike, so that they can be compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from agent.declared.language.conversion import convert
@@ -26,7 +27,7 @@ from agent.declared.language.values import (
     rebuilt,
     unmarked,
 )
-from agent.declared.schemas.block import Attribute, Block, Nested, implied_type
+from agent.declared.schemas.block import CACHED, Attribute, Block, Nested, implied_type
 
 
 def shaped(block: Block, value: Object, where: str = "") -> Object:
@@ -37,11 +38,9 @@ def shaped(block: Block, value: Object, where: str = "") -> Object:
     Names the schema does not have are kept as they are: a newer provider may have them.
     """
     prefix = f"{where}." if where else ""
-    items = dict(value.items)
-    for name, attribute in block.attributes.items():
-        items[name] = _attribute(attribute, items.get(name), prefix + name)
-    for name, nested in block.blocks.items():
-        items[name] = _blocks(nested, items.get(name), prefix + name)
+    items = dict(_unset(block))
+    for name, each in value.items.items():
+        items[name] = shaped_name(block, name, each, prefix + name)
     return Object(items)
 
 
@@ -55,7 +54,10 @@ def shaped_name(block: Block, name: str, value: Value, where: str = "") -> Value
 def recorded_name(block: Block, name: str, value: Any) -> Value:
     """`recorded`, of one attribute or nested block alone."""
     if name in block.attributes:
-        return _decoded(value, block.attributes[name])
+        attribute = block.attributes[name]
+        if value is None:
+            return Null(attribute.type)
+        return value if attribute.type is STRING and isinstance(value, str) else _decoded(value, attribute)
     return _stored(value, block.blocks[name]) if name in block.blocks else from_plain(value)
 
 
@@ -64,19 +66,25 @@ def recorded(block: Block, attributes: Mapping[str, Any]) -> Object:
 
     Names the schema does not have, and values of another shape than it says, become what they look like.
     """
-    items: dict[str, Value] = {name: from_plain(each) for name, each in attributes.items()}
-    for name, attribute in block.attributes.items():
-        items[name] = _decoded(attributes.get(name), attribute)
-    for name, nested in block.blocks.items():
-        items[name] = _stored(attributes.get(name), nested)
+    items = dict(_unset(block))
+    for name, each in attributes.items():
+        if each is not None or name not in items:
+            items[name] = recorded_name(block, name, each)
     return Object(items)
+
+
+@lru_cache(CACHED)
+def _unset(block: Block) -> Mapping[str, Value]:
+    """What a body is in which nothing is written; not to be changed."""
+    items: dict[str, Value] = {name: Null(attribute.type) for name, attribute in block.attributes.items()}
+    return items | {name: _none(nested) for name, nested in block.blocks.items()}
 
 
 # --- configuration --------------------------------------------------------------------------------------------
 
 
-def _attribute(attribute: Attribute, value: Value | None, where: str) -> Value:
-    if value is None or isinstance(value, Null):
+def _attribute(attribute: Attribute, value: Value, where: str) -> Value:
+    if isinstance(value, Null):
         return Null(attribute.type)
     if isinstance(value, Unknown):
         return Unknown(value.why, attribute.type)
@@ -90,8 +98,8 @@ def _attribute(attribute: Attribute, value: Value | None, where: str) -> Value:
         return Unknown(f"{where}: {error}", attribute.type)
 
 
-def _blocks(nested: Nested, value: Value | None, where: str) -> Value:
-    if value is None or isinstance(value, Null):
+def _blocks(nested: Nested, value: Value, where: str) -> Value:
+    if isinstance(value, Null):
         return _none(nested)
     if isinstance(value, Unknown):
         return Unknown(value.why, nested.type)
@@ -181,15 +189,13 @@ def _complete(value: Value, type_: ObjectOf) -> Value:
 
 
 def _decoded(value: Any, attribute: Attribute) -> Value:
-    if attribute.nested and value is not None:
+    if attribute.nested:
         return _stored(value, attribute.nested)
     if attribute.type == DYNAMIC and isinstance(value, Mapping) and value.keys() == {"value", "type"}:
         try:
             return from_plain(value["value"], from_json(value["type"]))
         except ValueError:
             return from_plain(value["value"])
-    if value is None or (isinstance(value, str) and attribute.type == STRING):
-        return from_plain(value, attribute.type)
     looks = from_plain(value)
     try:
         return convert(looks, attribute.type)
@@ -198,10 +204,10 @@ def _decoded(value: Any, attribute: Attribute) -> Value:
 
 
 def _stored(value: Any, nested: Nested) -> Value:
+    if value is None:
+        return _none(nested)
     body = implied_type(nested.block)
     match nested.mode, value:
-        case _, None:
-            return _none(nested)
         case "single" | "group", dict():
             return recorded(nested.block, value)
         case "list", list() if _are_bodies(value):

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from agent.declared.language.types import ListOf, MapOf, ObjectOf, Primitive, SetOf, TupleOf, Type
+from agent.declared.language.types import ListOf, MapOf, ObjectOf, SetOf, TupleOf, Type, from_json
 from agent.declared.schemas.block import Attribute, Block, Nested, Schema, collected, implied_type
 from agent.declared.schemas.wire import FLAGS, LENGTH, MAGIC, MODES, AttributesRow, BlockRow, Entry, Header, NestedRow
 
@@ -106,7 +106,7 @@ def _type(kind: str, parts: list[Type], names: tuple[str, ...]) -> Type:
             return TupleOf(tuple(parts))
         case "object":
             return ObjectOf(tuple(zip(map(sys.intern, names), parts, strict=True)))
-    return Primitive(kind)
+    return from_json(kind)
 
 
 def _block(row: BlockRow, types: list[Type], blocks: list[Block]) -> Block:
