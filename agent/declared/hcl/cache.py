@@ -17,7 +17,7 @@ import msgspec
 
 from agent.declared.hcl.tree import Body
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Raised whenever `tree` or the conversion changes meaning."""
 _DIGEST = 16
 

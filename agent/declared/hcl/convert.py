@@ -20,16 +20,17 @@ from agent.declared.hcl import tree
 from agent.declared.hcl.correct import ESCAPED_DIRECTIVE, ESCAPED_INTERPOLATION, STRIP_AFTER, STRIP_BEFORE, Corrected
 from agent.declared.hcl.error import ParseError
 from agent.declared.hcl.explain import explain
+from agent.declared.hcl.template import parse_template
 
 _ESCAPE = re.compile(r"\\(?:([nrt\"\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _SINGLE = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
-def convert(corrected: Corrected, file: str) -> tree.Body:
-    """Corrected text → the tree of the file. Raises `ParseError`."""
+def convert(corrected: Corrected, file: str, nested: int = 0) -> tree.Body:
+    """Corrected text → the tree of the file. Raises `ParseError`. `nested` counts the heredocs around it."""
     try:
         rules = hcl2.parses(corrected.text, discard_comments=True)
-        return _Converter(corrected, file).body(rules.body)
+        return _Converter(corrected, file, nested).body(rules.body)
     except UnexpectedInput as error:
         raise explain(error, file) from None
     except VisitError as error:
@@ -53,8 +54,9 @@ def _visited(error: Exception) -> str:
 class _Converter:
     """Conversion of one file: knows its heredocs and its name."""
 
-    def __init__(self, corrected: Corrected, file: str) -> None:
+    def __init__(self, corrected: Corrected, file: str, nested: int) -> None:
         self.heredocs = corrected.heredocs
+        self.nested = nested
         self.file = file
         self.forms: Mapping[type, Callable[[Any], tree.Expression]] = {
             expressions.ExprTermRule: lambda rule: self.expression(rule.expression),
@@ -122,7 +124,7 @@ class _Converter:
     def unary(self, rule: expressions.UnaryOpRule) -> tree.Expression:
         operand = self.expression(rule.expr_term)
         if rule.operator == "-" and isinstance(operand, tree.Number):
-            return tree.Number(-operand.value)
+            return tree.Number(operand.value.copy_negate())
         return tree.Unary(rule.operator, operand)
 
     def object(self, rule: containers.ObjectRule) -> tree.Expression:
@@ -199,7 +201,7 @@ class _Converter:
     def heredoc(self, rule: strings.HeredocTemplateRule) -> tree.Expression:
         marker = str(rule.heredoc.value).partition("\n")[0]
         text = self.heredocs[int(marker.lstrip("<-H"))]
-        return tree.Heredoc(text.text, text.indented, text.line)
+        return parse_template(text.text, self.file, text.line, flush=text.indented, nested=self.nested + 1)
 
     def string(self, rule: strings.StringRule) -> tree.Expression:
         parts = self.parts(rule.string_parts)

@@ -82,8 +82,22 @@ def correct(text: str, file: str) -> Corrected:
     """The text as python-hcl2 can read it; raises `ParseError` for what no reading can mend."""
     reserved = _RESERVED.search(text)
     if reserved:
-        raise _error(text, file, reserved.start(), "a Unicode noncharacter, which no configuration needs: remove it")
+        raise error_at(text, file, reserved.start(), "a Unicode noncharacter, which no configuration needs: remove it")
     return _Scan(text, file).run()
+
+
+def code_end(text: str, start: int, file: str) -> int:
+    """Where the code ends that begins at `start`, behind a `${` or `%{`: the offset behind the brace that closes it.
+
+    Raises `ParseError`, with line and column in `text`.
+    """
+    scan = _Scan(text, file)
+    scan.at, scan.open = start, [("${", start - 2)]
+    while scan.open and scan.at < len(text):
+        scan.step()
+    if scan.open:
+        raise scan.unclosed()
+    return scan.at
 
 
 class _Scan:
@@ -104,17 +118,23 @@ class _Scan:
 
     def run(self) -> Corrected:
         while self.at < len(self.source):
-            self._quoted() if self._top() == '"' else self._code()
+            self.step()
         if self.open:
-            opener, offset = self.open[-1]
-            raise self._error(f"`{opener}` is opened here and never closed: add `{_CLOSES[opener]}`", offset)
+            raise self.unclosed()
         return Corrected("".join(self.out), tuple(self.heredocs))
+
+    def step(self) -> None:
+        self._quoted() if self._top() == '"' else self._code()
+
+    def unclosed(self) -> ParseError:
+        opener, offset = self.open[-1]
+        return self._error(f"`{opener}` is opened here and never closed: add `{_CLOSES[opener]}`", offset)
 
     def _top(self) -> str:
         return self.open[-1][0] if self.open else ""
 
     def _error(self, message: str, offset: int | None = None) -> ParseError:
-        return _error(self.source, self.file, self.at if offset is None else offset, message)
+        return error_at(self.source, self.file, self.at if offset is None else offset, message)
 
     def _emit(self, text: str, *, operand: bool) -> None:
         self.out.append(text)
@@ -223,6 +243,7 @@ class _Scan:
         self.at = found.end()
 
 
-def _error(text: str, file: str, offset: int, message: str) -> ParseError:
+def error_at(text: str, file: str, offset: int, message: str) -> ParseError:
+    """The error of what stands at an offset of a text."""
     start = text.rfind("\n", 0, offset) + 1
     return ParseError(file, text.count("\n", 0, offset) + 1, offset - start + 1, message)

@@ -25,7 +25,7 @@ class Number(Struct, frozen=True, array_like=True, gc=False, tag="num"):
 
 
 class Template(Struct, frozen=True, array_like=True, gc=False, tag="tpl"):
-    """A quoted string with interpolations or directives; strip markers (`~`) are applied already.
+    """A quoted string or heredoc with interpolations or directives; strip markers (`~`) are applied already.
 
     A template of one expression and nothing else passes that value through, type and all.
     """
@@ -48,16 +48,6 @@ class TemplateFor(Struct, frozen=True, array_like=True, gc=False, tag="tfor"):
     value: str
     collection: Expression
     body: tuple[Part, ...]
-
-
-class Heredoc(Struct, frozen=True, array_like=True, gc=False, tag="doc"):
-    """A heredoc's lines as they stand in the file, final newline included; a template that nobody has parsed yet."""
-
-    text: str
-    indented: bool
-    """Written `<<-`: the smallest indentation of its lines is not part of the value."""
-    line: int
-    """Line of `text`'s first line."""
 
 
 class Tuple(Struct, frozen=True, array_like=True, gc=False, tag="tup"):
@@ -153,7 +143,6 @@ Expression = (
     Literal
     | Number
     | Template
-    | Heredoc
     | Tuple
     | Object
     | For

@@ -189,10 +189,11 @@ def _alike(kind: str, items: list[Value], element: Type, build: Callable[[list[V
         return build(items, plain_type(element))
     for _ in range(2):  # the first round may leave parts open that the second one closes
         types = list(dict.fromkeys(map(type_of, items)))
-        if kind == "map" and len(types) > 1 and any(isinstance(each, Null) and each.type == DYNAMIC for each in items):
-            types.remove(DYNAMIC)  # nulls without a type join any map
-        if len(types) == 1:
-            return build([convert(each, types[0]) for each in items], types[0])
+        # A null without a type joins any map, but not any list.
+        joins = kind == "map" and any(isinstance(each, Null) and each.type == DYNAMIC for each in items)
+        typed = [each for each in types if each != DYNAMIC] if joins else types
+        if len(typed) == 1:
+            return build([convert(each, typed[0]) for each in items], typed[0])
         common = unified(types)
         if common is None:
             break

@@ -1,4 +1,4 @@
-"""The error of an expression that Terraform would refuse; hides nothing."""
+"""The errors of expressions; hides nothing."""
 
 
 class EvaluationError(Exception):
@@ -6,3 +6,7 @@ class EvaluationError(Exception):
 
     Its text may quote names of the configuration, never values: those may be secrets.
     """
+
+
+class TooMuch(EvaluationError):  # noqa: N818 it says what is the matter; an error by its base class
+    """An expression beyond the bounds of work, size or depth, which `try` and `can` do not swallow."""

@@ -7,11 +7,12 @@ something unknown, sensitive or not yet evaluated. Values are never changed once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
 from agent.declared.language import order, types
+from agent.declared.language.error import TooMuch
 from agent.declared.language.numbers import number
 from agent.declared.language.types import (
     BOOL,
@@ -29,6 +30,8 @@ from agent.declared.language.types import (
 UNKNOWN, SENSITIVE, LAZY = 1, 2, 4
 """Bits of `flags`: somewhere inside is an `Unknown`, a `Sensitive`, a `Lazy`."""
 
+MAX_SIZE = 2_000_000
+"""Parts of the largest container, at all depths, each counted where it appears: lists of lists of lists multiply."""
 SHOWN_REASONS = 8
 """How many reasons an `Unknown` keeps."""
 
@@ -111,12 +114,12 @@ class Lazy(Protocol):
 class List:
     """`list(element)`."""
 
-    __slots__ = ("element", "flags", "items")
+    __slots__ = ("element", "flags", "items", "size")
 
     def __init__(self, items: Iterable[Value], element: Type) -> None:
         self.items = tuple(items)
         self.element = element
-        self.flags = flags_of(self.items)
+        self.flags, self.size = measured(self.items)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, List) and _same(self.items, other.items)
@@ -131,12 +134,12 @@ class List:
 class Set:
     """`set(element)`; items are unique and in Terraform's iteration order."""
 
-    __slots__ = ("element", "flags", "items")
+    __slots__ = ("element", "flags", "items", "size")
 
     def __init__(self, items: Iterable[Value], element: Type) -> None:
         self.items = in_set_order(items)
         self.element = element
-        self.flags = flags_of(self.items)
+        self.flags, self.size = measured(self.items)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Set) and _same(self.items, other.items)
@@ -151,11 +154,11 @@ class Set:
 class Tuple:
     """`tuple([…])`: what `[a, b]` evaluates to."""
 
-    __slots__ = ("flags", "items")
+    __slots__ = ("flags", "items", "size")
 
     def __init__(self, items: Iterable[Value]) -> None:
         self.items = tuple(items)
-        self.flags = flags_of(self.items)
+        self.flags, self.size = measured(self.items)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tuple) and _same(self.items, other.items)
@@ -170,12 +173,12 @@ class Tuple:
 class Map:
     """`map(element)`; keys in order."""
 
-    __slots__ = ("element", "flags", "items")
+    __slots__ = ("element", "flags", "items", "size")
 
     def __init__(self, items: Mapping[str, Value], element: Type) -> None:
         self.items = dict(sorted(items.items()))
         self.element = element
-        self.flags = flags_of(self.items.values())
+        self.flags, self.size = measured(self.items.values())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Map) and _same_items(self.items, other.items)
@@ -190,11 +193,11 @@ class Map:
 class Object:
     """`object({…})`: what `{a = b}` evaluates to; attributes in order of their names."""
 
-    __slots__ = ("flags", "items")
+    __slots__ = ("flags", "items", "size")
 
     def __init__(self, items: Mapping[str, Value]) -> None:
         self.items = dict(sorted(items.items()))
-        self.flags = flags_of(self.items.values())
+        self.flags, self.size = measured(self.items.values())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Object) and _same_items(self.items, other.items)
@@ -212,21 +215,33 @@ Value = bool | int | Decimal | str | Null | Unknown | Sensitive | List | Set | T
 _PLAIN = frozenset({str, bool, int, Decimal, Null})
 CONTAINERS = (List, Set, Tuple, Map, Object)
 """For `isinstance`."""
+_SIZED = frozenset(CONTAINERS)
 
 
-def flags_of(values: Iterable[Value]) -> int:
-    """The flags of a container of these values."""
-    found = 0
+def measured(values: Collection[Value]) -> tuple[int, int]:
+    """The flags and the size of a container of these values. Raises `TooMuch` where it holds more than `MAX_SIZE`."""
+    found, size = 0, 1 + len(values)
     for value in values:
         if type(value) in _PLAIN:
             continue
-        if isinstance(value, Unknown):
+        inner: Any = value.value if isinstance(value, Sensitive) else value
+        if inner is not value:
+            found |= SENSITIVE
+        if type(inner) in _SIZED:
+            found |= inner.flags
+            size += inner.size
+        elif type(inner) is Unknown:
             found |= UNKNOWN
-        elif isinstance(value, Sensitive):
-            found |= SENSITIVE | flags_of((value.value,))
-        elif not isinstance(value, bool | int | Decimal | str | Null):
-            found |= value.flags
-    return found
+        elif type(inner) not in _PLAIN:
+            found |= inner.flags
+    if size > MAX_SIZE:
+        raise TooMuch(f"a value of more than {MAX_SIZE:,} parts: something in the configuration multiplies")
+    return found, size
+
+
+def flags_of(values: Collection[Value]) -> int:
+    """The flags of a container of these values."""
+    return measured(values)[0]
 
 
 def flags(value: Value) -> int:

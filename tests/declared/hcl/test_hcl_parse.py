@@ -20,7 +20,6 @@ from agent.declared.hcl.tree import (
     Expression,
     For,
     GetAttr,
-    Heredoc,
     Index,
     Item,
     Literal,
@@ -105,9 +104,9 @@ FORMS = {
     '"%{ if x }yes%{ else }no%{ endif }"': Template((TemplateIf(X, ("yes",), ("no",)),)),
     '"%{ for x, y in a }${y}%{ endfor }"': Template((TemplateFor("x", "y", A, (Y,)),)),
     '"%{ if x ~}  a  %{~ endif }  b"': Template((TemplateIf(X, ("a",), ()), "  b")),
-    "<<EOT\nline ${x}\n\nEOT": Heredoc("line ${x}\n\n", False, 2),
-    "<<-EOT\n    deep\n  less\n  EOT": Heredoc("    deep\n  less\n", True, 2),
-    "<<EOT\nEOT": Heredoc("", False, 2),
+    "<<EOT\nline ${x}\n\nEOT": Template(("line ", X, "\n\n")),
+    "<<-EOT\n    deep\n  less\n  EOT": Literal("  deep\nless\n"),
+    "<<EOT\nEOT": Literal(""),
 }
 """Every form of an expression, as python-hcl2 and Terraform read it alike."""
 
@@ -136,10 +135,10 @@ CORRECTED = {
     '" ${~ x }"': Template(("", X)),
     '"%{ if x }${~ y ~} %{ endif }"': Template((TemplateIf(X, (Y, ""), ()),)),
     '"# not a comment /* either */ // nor this"': Literal("# not a comment /* either */ // nor this"),
-    "<<EOT\ntext\nEOT  ": Heredoc("text\n", False, 2),
-    "<<EOT\r\ntext\r\nEOT\r": Heredoc("text\r\n", False, 2),
-    "f(<<ONE\n1\nONE\n, <<TWO\n2\nTWO\n)": Call("f", (Heredoc("1\n", False, 2), Heredoc("2\n", False, 5)), False),
-    '<<EOT\n" { ( <<X # /* \nEOT': Heredoc('" { ( <<X # /* \n', False, 2),
+    "<<EOT\ntext\nEOT  ": Literal("text\n"),
+    "<<EOT\r\ntext\r\nEOT\r": Literal("text\r\n"),
+    "f(<<ONE\n1\nONE\n, <<TWO\n2\nTWO\n)": Call("f", (Literal("1\n"), Literal("2\n")), False),
+    '<<EOT\n" { ( <<X # /* \nEOT': Literal('" { ( <<X # /* \n'),
 }
 """Valid HCL that python-hcl2 8.1.4 rejects or reads as something else."""
 
