@@ -32,6 +32,8 @@ _TOLD = {
     401: "does not accept our credentials: set CONSUL_HTTP_TOKEN or CONSUL_HTTP_AUTH",
     403: "access denied: allow our CONSUL_HTTP_TOKEN key_prefix read on it",
 }
+_AROUND = 64_000
+"""Bytes around a value, which is in base64."""
 _CHUNKS = 10_000
 """Most pieces of one state; Terraform makes one of each 512 KB."""
 
@@ -104,7 +106,7 @@ class _Store:
 
     def entry(self, path: str) -> _Entry | None:
         """What is at a path."""
-        url, limit = self.url + quote(path), self.limit * 2
+        url, limit = self.url + quote(path), self.limit * 4 // 3 + _AROUND
         answer = self.web.get(url, self.headers, params=self.params, limit=limit, missing=True, told=_TOLD)
         if answer.status == 404:
             return None
