@@ -233,6 +233,20 @@ def test_rules_written_as_an_attribute_may_be_one_unknown_or_sensitive() -> None
     assert hidden == Sensitive(alone)
     unknown = shaped(block, Object({"ingress": Tuple((rule, Unknown("var.more")))})).items["ingress"]
     assert whys(unknown) == ("var.more",)
+    wrong = from_plain([{"from_port": "one"}])
+    assert whys(shaped(block, Object({"ingress": wrong})).items["ingress"]) == (
+        "ingress: from_port: a number is required",
+    )
+
+
+def test_a_rule_with_something_unknown_keeps_what_is_known_of_it() -> None:
+    # As in Terraform 1.11's plan, where the blocks are an attribute's.
+    rule = Object({"from_port": 1, "to_port": 2, "security_groups": Tuple((Unknown("aws_security_group.b.id"),))})
+    ingress = shaped(resource("aws_security_group"), Object({"ingress": Tuple((rule,))})).items["ingress"]
+    assert isinstance(ingress, Set)
+    assert isinstance(ingress.items[0], Object)
+    assert ingress.items[0].items["from_port"] == 1
+    assert whys(ingress.items[0].items["security_groups"]) == ("aws_security_group.b.id",)
 
 
 def test_a_failure_inside_a_block_stays_inside_it() -> None:

@@ -14,6 +14,7 @@ from agent.declared.language.conversion import convert
 from agent.declared.language.error import EvaluationError
 from agent.declared.language.types import DYNAMIC, STRING, ListOf, ObjectOf, SetOf, Type, from_json
 from agent.declared.language.values import (
+    NULL,
     List,
     Map,
     Null,
@@ -24,7 +25,6 @@ from agent.declared.language.values import (
     Unknown,
     Value,
     from_plain,
-    rebuilt,
     unmarked,
 )
 from agent.declared.schemas.block import CACHED, Attribute, Block, Nested, implied_type
@@ -93,7 +93,7 @@ def _attribute(attribute: Attribute, value: Value, where: str) -> Value:
     try:
         if attribute.nested:
             return _members(attribute.nested, value, where)
-        return convert(_filled(value, attribute.type), attribute.type)
+        return _typed(value, attribute.type)
     except EvaluationError as error:
         return Unknown(f"{where}: {error}", attribute.type)
 
@@ -138,10 +138,7 @@ def _members(nested: Nested, value: Value, where: str) -> Value:
     if nested.mode == "list":
         return List(found, body)
     if nested.mode == "set":
-        # A set keeps no marks on its elements: what holds something sensitive is sensitive as a whole.
-        bare = [unmarked(each) for each in found]
-        plain = Set((each for each, _ in bare), body)
-        return Sensitive(plain) if any(hidden for _, hidden in bare) else plain
+        return _set(found, body)
     if len(found) > 1:
         raise EvaluationError(f"it is written {len(found)} times, once at most would be right")
     return found[0] if found else _none(nested)
@@ -163,26 +160,39 @@ def _body(nested: Nested, value: Value, where: str) -> Value:
     raise EvaluationError("an object is needed")
 
 
-def _filled(value: Value, type_: Type) -> Value:
-    """The value with null for what objects lack in lists and sets of objects.
+def _set(items: Iterable[Value], element: Type) -> Value:
+    """A set as Terraform makes it of blocks: sensitive as a whole where a part is; unknown parts stay inside."""
+    bare = [unmarked(each) for each in items]
+    plain = Set((each for each, _ in bare), element)
+    return Sensitive(plain) if any(hidden for _, hidden in bare) else plain
 
-    An attribute of such a type may be written as blocks, which need not set everything:
+
+def _typed(value: Value, type_: Type) -> Value:
+    """An attribute's value as its type. Raises `EvaluationError`.
+
+    What is a list or set of objects may be written as blocks, which need not set everything:
     https://developer.hashicorp.com/terraform/language/attr-as-blocks
     """
-    if not isinstance(type_, ListOf | SetOf) or not isinstance(element := type_.element, ObjectOf):
-        return value
-    if isinstance(value, Object):
-        value = Tuple((value,))
-    return rebuilt(value, lambda each: _complete(each, element)) if isinstance(value, Tuple) else value
+    if not isinstance(type_, ListOf | SetOf) or not isinstance(type_.element, ObjectOf):
+        return convert(value, type_)
+    if not isinstance(value, Tuple | Object):
+        return convert(value, type_)
+    rows = [_row(each, type_.element) for each in (value.items if isinstance(value, Tuple) else (value,))]
+    return _set(rows, type_.element) if isinstance(type_, SetOf) else List(rows, type_.element)
 
 
-def _complete(value: Value, type_: ObjectOf) -> Value:
+def _row(value: Value, type_: ObjectOf) -> Value:
     if isinstance(value, Sensitive):
-        return Sensitive(_complete(value.value, type_))
+        return Sensitive(_row(value.value, type_))
     if not isinstance(value, Object):
-        return value
-    given = {name: _filled(value.items.get(name, Null(each)), each) for name, each in type_.attributes}
-    return Object(dict(value.items) | given)
+        return convert(value, type_)
+    found: dict[str, Value] = {}
+    for name, each in type_.attributes:
+        try:
+            found[name] = _typed(value.items.get(name, NULL), each)
+        except EvaluationError as error:
+            raise EvaluationError(f"{name}: {error}") from None
+    return Object(found)
 
 
 # --- state ----------------------------------------------------------------------------------------------------
