@@ -56,6 +56,9 @@ class Access:
     local: bool = False
     """Whether `file://` is allowed: never for an address that code names."""
     fresh: float = FRESH
+    """Seconds within which a branch or tag is not asked for again."""
+    offline: bool = False
+    """Whether only what was fetched before is found."""
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -165,6 +168,8 @@ def _fetch_everything(home: Path, address: Address, access: Access) -> None:
 
 
 def _fetch(home: Path, address: Address, access: Access, *words: str) -> None:
+    if access.offline:
+        raise GitError("it was not fetched before, and the network is not to be used")
     options = [word for word in words if word.startswith("--")]
     refs = [word for word in words if not word.startswith("--")]
     fixed = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force", "--no-auto-gc"]
