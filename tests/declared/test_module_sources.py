@@ -170,7 +170,8 @@ def test_the_order_of_versions() -> None:
     words = ["1.0.0-1", "1.0.0-2", "1.0.0-11", "1.0.0-a", "1.0.0-a.1", "1.0.0-a.b", "1.0.0-b"]
     ordered = [*words, "1.0.0", "1.0.0.1", "1.2", "1.10", "v2"]
     parsed = [found for found in map(version, ordered) if found is not None]
-    assert sorted(parsed[::-1]) == parsed
+    backwards = [*reversed(parsed)]
+    assert sorted(backwards) == parsed
     assert len(parsed) == len(ordered)
     assert version("1.2") == version("v1.2.0") == version("1.2.0.0+x")
     assert str(version("v1.2-rc1+x")) == "1.2.0-rc1+x"
