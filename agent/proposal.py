@@ -83,7 +83,7 @@ def _regions(root: Path) -> Iterator[str]:
         module = read_module(root, root, None)
     except (ParseError, OSError):
         return
-    yield from (provider.region for provider in module.providers.values() if provider.region)
+    yield from filter(None, (provider.text("region") for provider in module.providers.values()))
 
 
 def _name(text: str) -> str:

@@ -6,15 +6,17 @@ Identities and identifiers stay in clear even where Terraform marks them: AWS li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from agent.declared.configuration import Declaration
+from agent.declared.evaluation import DeclaredInstance
+from agent.declared.language.values import Null
 from agent.declared.places import Place
 from agent.declared.sensitive import marked_scalars, sealed
 from agent.declared.state import Instance
-from agent.model import GLOBAL, Key, Resource, Unknown
+from agent.declared.unapplied import Configured
+from agent.model import GLOBAL, Key, Resource, Source, Unknown
 from agent.resources import Attributes, Inline, Parent, Spec, identity
 from agent.seal import seal
 
@@ -44,18 +46,29 @@ class Found:
     recorded: Attributes
     """Its attributes, decoded."""
     place: Place
-    declaration: Declaration | None
-    """Its block; None where no code was found."""
-    default_tags: bool
-    """Whether its provider configuration has `default_tags`."""
+    code: DeclaredInstance | None
+    """What the code has of it; None where no code was found."""
+    unapplied: Mapping[str, Configured] = field(default_factory=dict)
+    """What the code sets and state has otherwise."""
+
+    @property
+    def source(self) -> Source | None:
+        """Where the code declares it."""
+        return self.code.source if self.code else None
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """What the code ignores of it."""
+        return self.code.ignore_changes if self.code else ()
 
     @property
     def configured(self) -> frozenset[str] | None:
         """What the code sets; `tags_all` where it sets tags on the resource or on the provider."""
-        if self.declaration is None:
+        if self.code is None:
             return None
-        names = self.declaration.configured
-        return names | {"tags_all"} if self.default_tags or "tags" in names else names
+        names = frozenset(name for name, value in self.code.values.items() if not isinstance(value, Null))
+        tagged = "tags" in names or not isinstance(self.code.provider.default_tags, Null)
+        return names | {"tags_all"} if tagged else names
 
 
 def declared(found: Found, reader: Reader) -> list[Resource]:
@@ -101,13 +114,37 @@ def _itself(found: Found, fact: Attributes, spec: Spec, reader: Reader) -> Resou
         identifiers=_identifiers(spec, fact, natural),
         address=found.instance.address,
         stack=reader.stack,
-        source=found.declaration.source if found.declaration else None,
+        source=found.source,
         owner=reader.owner,
         configured=found.configured,
-        ignore_changes=found.declaration.ignore_changes if found.declaration else (),
+        ignore_changes=found.ignored,
         parent=_parent(parent, fact, found.place, reader.specs),
         attribute=parent.place(fact) if parent else "",
+        unapplied=_unapplied(found, spec, reader) if whole else {},
+        recorded_parts=tuple(_undeclared_parts(found, spec, reader)) if whole else (),
     )
+
+
+def _unapplied(found: Found, spec: Spec, reader: Reader) -> dict[str, Any]:
+    """What is merged and not applied, sealed like what is recorded."""
+    secret = {attribute.name for attribute in spec.attributes if attribute.secret}
+    marked = marked_scalars(found.recorded, found.instance.sensitive)
+    hidden: dict[str, Any] = {}
+    for name, merged in found.unapplied.items():
+        whole = merged.sensitive or name in secret
+        paths = ((name,),) if whole else found.instance.sensitive
+        hidden |= sealed(reader.key, {name: merged.value}, paths, marked)
+    return hidden
+
+
+def _undeclared_parts(found: Found, spec: Spec, reader: Reader) -> Iterator[Key]:
+    """Parts that state records inline and the code does not write: a refresh found them."""
+    if found.code is None:
+        return
+    for inline in spec.inline:
+        if not _declares(found, inline):
+            for part in inline.parts(found.recorded):
+                yield _key(inline.type, identity(reader.specs[inline.type].identity, part), found.place, reader.specs)
 
 
 def _part(found: Found, part: Attributes, inline: Inline, parent: Key, reader: Reader) -> Resource:
@@ -119,10 +156,10 @@ def _part(found: Found, part: Attributes, inline: Inline, parent: Key, reader: R
         identifiers=_identifiers(spec, part, natural),
         address=found.instance.address,
         stack=reader.stack,
-        source=found.declaration.source if found.declaration else None,
+        source=found.source,
         owner=reader.owner,
-        configured=frozenset(part) if found.declaration else None,
-        ignore_changes=found.declaration.ignore_changes if found.declaration else (),
+        configured=frozenset(part) if found.code else None,
+        ignore_changes=found.ignored,
         parent=parent,
         attribute=inline.attribute,
     )
@@ -130,8 +167,8 @@ def _part(found: Found, part: Attributes, inline: Inline, parent: Key, reader: R
 
 def _declares(found: Found, inline: Inline) -> bool:
     """Whether the code writes the parts inline; without code, whether state records any."""
-    if found.declaration is not None:
-        return inline.attribute in found.declaration.configured
+    if found.configured is not None:
+        return inline.attribute in found.configured
     return bool(found.recorded.get(inline.attribute))
 
 

@@ -1,41 +1,37 @@
 """A stack, its code and its state, as the declared `Snapshot`.
 
-Hides where state is, how code and state find each other, and what could not be read: every failure is a gap.
+Hides how code and state find each other, and what could not be read: every failure is a gap.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.declared import backends
-from agent.declared.configuration import (
-    Absent,
-    Backend,
-    Module,
-    ModulePath,
-    Provider,
-    find_modules,
-    read_module,
-)
-from agent.declared.hcl.error import ParseError
+from agent.declared import unapplied
+from agent.declared.evaluation import DeclaredInstance
+from agent.declared.evaluation.providers import ProviderConfig
 from agent.declared.instances import Found, Reader, UnreadableError, covered, declared
-from agent.declared.places import Place, module_path, own_place, provider_address, shared_places
-from agent.declared.state import Instance, State, StateError, read_state
-from agent.model import Gap, Limit, Resource, Scope, Snapshot
+from agent.declared.loading import Loaded, Options, load
+from agent.declared.places import Place, own_place, provider_address, shared_places
+from agent.declared.schemas import agree, provider
+from agent.declared.state import Instance, State, StateError
+from agent.model import Gap, Limit, Resource, Scope, Snapshot, StateRead
 from agent.resources import Spec
 
 if TYPE_CHECKING:
     import boto3
 
-_Modules = Mapping[ModulePath, Module | Absent | None]
-
 _NAMED = 8
 """How many uncovered attributes a limit lists by name."""
+_TOLD = 20
+"""How many problems of a configuration are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,7 @@ def read(
     specs: Mapping[str, Spec],
     session: boto3.Session | None = None,
     cache: Path | None = None,
+    options: Options | None = None,
 ) -> Stack:
     """What the root module in `directory` and its state declare.
 
@@ -73,21 +70,27 @@ def read(
     Raises nothing for what it cannot read: an unreadable state, and code that does not parse, are gaps of the whole
     account, because what they declare is then neither managed nor unmanaged.
     """
-    root, why_code = _code(directory, cache)
-    recorded, why_state = _state(directory, root, state, session)
-    modules: _Modules = {}
-    if root is not None and recorded is not None:
-        modules, why_code = _modules(root, recorded, cache)
-    if recorded is None or not modules:
-        gaps = [gap for why in (why_code, why_state) if why for gap in _gaps(account, recorded, why)]
+    known = options or Options()
+    loaded = load(directory, state, account=account, region=region, session=session, cache=cache, options=known)
+    recorded = loaded.state
+    if recorded is None or loaded.why_code:
+        gaps = [gap for why in (loaded.why_code, loaded.why_state) if why for gap in _gaps(account, recorded, why)]
         snapshot = Snapshot("declared", taken_at, gaps=tuple(gaps))
+        if recorded is None:
+            return Stack(snapshot)
     else:
-        reading = _Reading(modules, recorded, Place(account, region), Reader(name, owner, key, specs))
-        limits = (*reading.limits(), *_unseen(modules, recorded, Scope(account=account)))
-        snapshot = Snapshot("declared", taken_at, tuple(reading.resources), tuple(reading.gaps), limits)
-    if recorded is None:
-        return Stack(snapshot)
-    return Stack(snapshot, recorded.lineage, recorded.serial, recorded.digest)
+        reading = _Reading(loaded, recorded, Place(account, region), Reader(name, owner, key, specs))
+        limits = (*reading.limits(), *_whole(loaded, known, Scope(account=account)))
+        snapshot = Snapshot(
+            "declared",
+            taken_at,
+            tuple(reading.resources),
+            (*reading.gaps, *_absent(loaded, account)),
+            limits,
+            tuple(unapplied.pending(name, loaded.evaluated, recorded.instances)) if loaded.evaluated else (),
+        )
+    states = (_state_read(name, loaded, recorded, account, key, taken_at),)
+    return Stack(replace(snapshot, states=states), recorded.lineage, recorded.serial, recorded.digest)
 
 
 def _gaps(account: str, state: State | None, why: str) -> Iterable[Gap]:
@@ -98,56 +101,61 @@ def _gaps(account: str, state: State | None, why: str) -> Iterable[Gap]:
     ]
 
 
-def _code(directory: Path, cache: Path | None) -> tuple[Module | None, str]:
-    """The root module, or why there is none."""
+def _absent(loaded: Loaded, account: str) -> Iterable[Gap]:
+    """Modules that are called and not to be had: what state has of them is compared, what they merged is not known."""
+    absent = loaded.evaluated.absent if loaded.evaluated else {}
+    inside = Counter(
+        address
+        for each in (loaded.state.instances if loaded.state else ())
+        for address in absent
+        if each.address.startswith((f"{address}.", f"{address}["))
+    )
+    for address, module in absent.items():
+        shown = f"{address} ({module.source})" if module.source else address
+        why = f"{shown}: {module.why}; it is compared with its state alone, and what of it is not applied is not known"
+        yield Gap(Scope(account, "", "module", address), why, inside[address])
+
+
+def _state_read(name: str, loaded: Loaded, state: State, account: str, key: bytes, taken_at: datetime) -> StateRead:
+    fetched = loaded.fetched
+    told = {own_place(each).account for each in state.instances} - {""}
+    return StateRead(
+        stack=name,
+        location=loaded.location,
+        lineage=state.lineage,
+        serial=state.serial,
+        digest=state.digest,
+        terraform_version=state.terraform_version,
+        accounts=tuple(sorted(told)) or (account,),
+        read_at=taken_at,
+        modified=fetched.modified if fetched else None,
+        locked=fetched.locked if fetched else "",
+        provider_versions={
+            source.removeprefix("registry.terraform.io/"): version for source, version in loaded.versions.items()
+        },
+        addresses={each.address: _digests(each, key) for each in state.instances},
+    )
+
+
+def _digests(instance: Instance, key: bytes) -> str:
+    """`identity.content`, see `StateRead.addresses`; keyed, because content holds secrets."""
     try:
-        return read_module(directory, directory, cache), ""
-    except ParseError as error:
-        return None, str(error)
-    except OSError as error:
-        return None, f"{directory} cannot be read: {error.strerror}"
+        id_ = str(instance.attributes().get("id", ""))
+    except StateError:
+        id_ = ""
+    identity = "\n".join((instance.type, id_, instance.provider))
+    return f"{_digest(key, identity.encode())}.{_digest(key, bytes(memoryview(instance.recorded)))}"
 
 
-def _modules(root: Module, state: State, cache: Path | None) -> tuple[_Modules, str]:
-    """Every module that state speaks of, by call path; none, and why, where one does not parse."""
-    providers = {provider_address(each.provider).module for each in state.instances}
-    try:
-        return find_modules(root, providers | {module_path(each.module) for each in state.instances}, cache), ""
-    except (ParseError, OSError) as error:
-        return {}, str(error)
-
-
-def _state(
-    directory: Path, root: Module | None, location: str, session: boto3.Session | None
-) -> tuple[State | None, str]:
-    """The state, or why there is none. Code that does not parse cannot say where the state is."""
-    if root is None and not location:
-        return None, ""
-    try:
-        location = location or _location(directory, root.backend if root else None)
-        return read_state(backends.fetch(location, backends.Access(directory, session)), location), ""
-    except StateError as error:
-        return None, str(error)
-
-
-def _location(directory: Path, backend: Backend | None) -> str:
-    """Where the code says the state is; `terraform workspace select` leaves its choice beside it."""
-    selected = directory / ".terraform" / "environment"
-    try:
-        workspace = selected.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        workspace = ""
-    workspace = workspace or backends.DEFAULT_WORKSPACE
-    if backend is None:
-        return backends.locate("local", {}, workspace)
-    return backends.locate(backend.type, backend.settings, workspace)
+def _digest(key: bytes, data: bytes) -> str:
+    return hmac.new(key, data, hashlib.sha256).hexdigest()[:16]
 
 
 class _Reading:
     """Code and state joined: the resources, what could not be told, and what is not covered."""
 
-    def __init__(self, modules: _Modules, state: State, place: Place, reader: Reader) -> None:
-        self.modules = modules
+    def __init__(self, loaded: Loaded, state: State, place: Place, reader: Reader) -> None:
+        self.loaded = loaded
         self.place = place
         self.reader = reader
         self.resources: list[Resource] = []
@@ -155,6 +163,8 @@ class _Reading:
         self.unspecified: Counter[tuple[str, str]] = Counter()
         self.instances: Counter[str] = Counter()
         self.uncovered: dict[str, set[str]] = defaultdict(set)
+        self.untold: dict[str, dict[str, str]] = defaultdict(dict)
+        self.skewed: Counter[tuple[str, str]] = Counter()
         self.own = {each.address: own_place(each) for each in state.instances}
         self.shared = shared_places((each.provider, self.own[each.address]) for each in state.instances)
         for each in state.instances:
@@ -179,49 +189,88 @@ class _Reading:
             self.uncovered[instance.type] |= told - covered(spec, self.reader.specs)
 
     def found(self, instance: Instance) -> Found:
-        provider = self.provider(instance)
-        place = self.own[instance.address].otherwise(Place(region=provider.region))
-        module = self.modules[module_path(instance.module)]
+        code = self.code(instance)
+        config = code.provider if code else self.provider(instance)
+        told = Place(config.account, config.region) if config else Place()
+        recorded = instance.attributes()
+        merged = unapplied.compared(code, recorded, self.reader.specs[instance.type]) if code else None
+        if merged:
+            self.untold[instance.type] |= {name: why[0] for name, why in merged.untold.items() if why}
+        self.check(instance)
+        place = self.own[instance.address].otherwise(told)
         return Found(
-            instance=instance,
-            recorded=instance.attributes(),
+            instance=instance if code is None else replace(instance, address=code.address),
+            recorded=recorded,
             place=place.otherwise(self.shared[instance.provider]).otherwise(self.place),
-            declaration=module.resources.get((instance.type, instance.name)) if isinstance(module, Module) else None,
-            default_tags=provider.default_tags,
+            code=code,
+            unapplied=merged.differs if merged else {},
         )
 
-    def provider(self, instance: Instance) -> Provider:
-        address = provider_address(instance.provider)
-        module = self.modules[address.module]
-        known = module.providers if isinstance(module, Module) else {}
-        return known.get((address.name, address.alias), Provider(region="", default_tags=False))
+    def check(self, instance: Instance) -> None:
+        """Whether the shipped schemas know the layout this instance was written in."""
+        source = provider_address(instance.provider).source
+        known = provider(source, self.loaded.versions.get(source, ""))
+        why = agree(known, instance.type, instance.schema_version) if known else ""
+        if why:
+            self.skewed[instance.type, why] += 1
+
+    def code(self, instance: Instance) -> DeclaredInstance | None:
+        """What the code has of an instance, wherever a move takes it."""
+        evaluated = self.loaded.evaluated
+        if evaluated is None:
+            return None
+        return evaluated.instances.get(evaluated.moved.get(instance.address, instance.address))
+
+    def provider(self, instance: Instance) -> ProviderConfig | None:
+        """The provider configuration of an instance that no code declares."""
+        return self.loaded.evaluated.providers.get(instance.provider) if self.loaded.evaluated else None
 
     def limits(self) -> Iterable[Limit]:
         """What is not compared of this stack: types without a specification, attributes outside it."""
         for (type_, source), n in sorted(self.unspecified.items()):
-            aws = source.endswith("/aws")
-            why = "no resource specification" if aws else f"resources of provider {source or 'unknown'} are not read"
-            yield Limit(Scope(type=type_), why, n)
+            yield Limit(Scope(type=type_), _unspecified(type_, source), n)
         for type_, names in sorted(self.uncovered.items()):
             if names:
                 yield Limit(Scope(type=type_), f"attributes not compared: {_listed(names)}", self.instances[type_])
+        for type_, whys in sorted(self.untold.items()):
+            for name, why in sorted(whys.items()):
+                yield Limit(Scope(type=type_, path=name), f"whether {name} is applied cannot be told: {why}", 1)
+        for (type_, why), n in sorted(self.skewed.items()):
+            yield Limit(Scope(type=type_), why, n)
 
 
-def _unseen(modules: _Modules, state: State, whole: Scope) -> Iterable[Limit]:
-    """What is known of the stack from its state alone."""
-    inside = Counter(module_path(each.module) for each in state.instances)
-    for path, module in modules.items():
-        if isinstance(module, Absent) and inside[path]:
-            name = "module." + ".module.".join(path)
-            why = f"{name} ({module.source}) is not on disk, compared with its state alone: run `terraform init`"
-            yield Limit(whole, why, inside[path])
-        elif isinstance(module, Module) and module.unread:
-            why = f"JSON configuration is not read: {_listed(module.unread)} in {module.directory}"
-            yield Limit(whole, why, inside[path])
-        elif isinstance(module, Module) and not module.files:
-            yield Limit(whole, f"no .tf file in {module.directory}: compared with state alone", inside[path])
-    for address, why in state.notes:
+def _unspecified(type_: str, source: str) -> str:
+    if type_ in ("terraform_data", "null_resource"):
+        return "it stands for nothing in the cloud: there is nothing to compare it with"
+    return (
+        "no resource specification"
+        if source.endswith("/aws")
+        else f"resources of provider {source or 'unknown'} are not read"
+    )
+
+
+def _whole(loaded: Loaded, options: Options, whole: Scope) -> Iterable[Limit]:
+    """What is known of the stack as a whole."""
+    if not options.hcl and not options.plan:
+        yield Limit(whole, "there is no code to read: what is merged and not applied is not known")
+    root, evaluated = loaded.root, loaded.evaluated
+    if root is not None and not root.files:
+        count = len(loaded.state.instances) if loaded.state else 0
+        yield Limit(whole, f"no .tf file in {root.directory}: compared with state alone", count)
+    for why in loaded.notes:
+        yield Limit(whole, why)
+    for address, why in loaded.state.notes if loaded.state else ():
         yield Limit(whole, f"{address}: {why}", 1)
+    if evaluated is None:
+        return
+    problems = [each for each in evaluated.problems if each.where not in evaluated.absent]
+    for problem in problems[:_TOLD]:
+        yield Limit(whole, f"cannot be evaluated: {problem}")
+    if len(problems) > _TOLD:
+        yield Limit(whole, f"{len(problems) - _TOLD} more places of the configuration cannot be evaluated")
+    for address, whys in evaluated.unexpanded.items():
+        if address not in evaluated.absent:
+            yield Limit(whole, f"how many instances {address} has cannot be told: {'; '.join(whys)}")
 
 
 def _listed(names: Iterable[str]) -> str:

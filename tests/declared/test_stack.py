@@ -190,8 +190,11 @@ def test_global_types_have_no_region(tmp_path: Path) -> None:
     [
         ('resource "aws_sqs_queue" "q" {}', False),
         ('resource "aws_sqs_queue" "q" {\n  tags = {}\n}', True),
-        ('resource "aws_sqs_queue" "q" {}\nprovider "aws" {\n  default_tags {}\n}', True),
-        ('resource "aws_sqs_queue" "q" {}\nprovider "aws" {\n  alias = "x"\n  default_tags {}\n}', False),
+        ('resource "aws_sqs_queue" "q" {}\nprovider "aws" {\n  default_tags {\n    tags = { a = "b" }\n  }\n}', True),
+        (
+            'resource "aws_sqs_queue" "q" {}\nprovider "aws" {\n  alias = "x"\n  default_tags {\n    tags = { a = "b" }\n  }\n}',
+            False,
+        ),
     ],
 )
 def test_tags_all_is_configured_through_tags(tmp_path: Path, code: str, has: bool) -> None:
@@ -288,18 +291,26 @@ def test_limits(tmp_path: Path) -> None:
         instance("aws_thing", "f", thing("f")["instances"][0]["attributes"], module='module.far["k"]'),
         code=code,
     )
-    (directory / "extra.tf.json").write_text("{}")
     found = stack(directory, specs=THINGS).snapshot
-    assert found.gaps == ()
+    assert found.gaps == (
+        Gap(
+            Scope("111122223333", "", "module", "module.far"),
+            "module.far (hashicorp/x/aws): it is not on disk: run `terraform init`; "
+            "it is compared with its state alone, and what of it is not applied is not known",
+            1,
+        ),
+    )
     assert (
         Limit(Scope(type="aws_other"), "no resource specification", 2),
-        Limit(Scope(type="terraform_data"), "resources of provider terraform.io/builtin/terraform are not read", 1),
-        Limit(Scope(type="aws_thing"), "attributes not compared: b, n0, n1, n2, n3, n4, n5, n6 and 3 more", 3),
-        Limit(WHOLE, f"JSON configuration is not read: extra.tf.json in {directory}", 5),
         Limit(
-            WHOLE,
-            "module.far (hashicorp/x/aws) is not on disk, compared with its state alone: run `terraform init`",
-            1,
+            Scope(type="terraform_data"), "it stands for nothing in the cloud: there is nothing to compare it with", 1
+        ),
+        Limit(Scope(type="aws_thing"), "attributes not compared: b, n0, n1, n2, n3, n4, n5, n6 and 3 more", 3),
+        Limit(
+            Scope(type="aws_thing"),
+            "aws_thing is not among the types of registry.terraform.io/hashicorp/aws 5.100.0: "
+            "its attributes are compared by name only",
+            3,
         ),
         Limit(WHOLE, "aws_thing.old: a deposed object, which the next apply destroys", 1),
     ) == found.limits
@@ -360,10 +371,12 @@ def test_a_module_that_does_not_parse_fails_its_root(tmp_path: Path) -> None:
     assert Gap(WHOLE, "m/x.tf:2:1: `a` is set already in line 1: keep one of them", 2) == gap_of(found)
 
 
-def test_a_module_nobody_uses_is_not_read(tmp_path: Path) -> None:
+def test_a_module_nobody_calls_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "x.tf").write_text("{")
-    assert len(declared(tmp_path, queue("a"), code='module "m" {\n  source = "./m"\n}')) == 1
+    assert len(declared(tmp_path, queue("a"))) == 1
+    found = stack(written(tmp_path, queue("a"), code='module "m" {\n  source = "./m"\n}'))
+    assert gap_of(found).why.startswith("m/x.tf:1:1: ")
 
 
 def test_no_directory_is_a_gap(tmp_path: Path) -> None:

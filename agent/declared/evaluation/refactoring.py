@@ -1,0 +1,111 @@
+"""`moved`, `import` and `removed` blocks: what the configuration says about what was elsewhere before.
+
+Hides that their addresses are relative to the module they stand in, whichever instance of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from agent.declared.addresses import Address, parse_address
+from agent.declared.configuration import Item, Module, traversal
+from agent.declared.hcl import tree
+from agent.declared.hcl.error import ParseError
+from agent.declared.modules import Absent, ModulePath, Modules
+from agent.model import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A `moved` block."""
+
+    within: ModulePath
+    """The module it stands in; its addresses are relative to every instance of that."""
+    before: Address
+    after: Address
+
+    def applied(self, address: Address) -> Address | None:
+        """Where it takes an address; None where it does not concern it."""
+        split = _split(address, self.within)
+        if split is None:
+            return None
+        outer, inner = split
+        moved = inner.renamed(self.before, self.after)
+        return replace(moved, modules=(*outer.modules, *moved.modules)) if moved else None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A `removed` block: what is at its address is managed no longer."""
+
+    within: ModulePath
+    target: Address
+    source: Source
+    destroy: bool
+    """Whether the resource goes too; else it stays, and nobody manages it."""
+
+    def covers(self, address: Address) -> bool:
+        """Whether an instance is among what it names: a resource with all its instances, or all in a module."""
+        split = _split(address, self.within)
+        if split is None:
+            return False
+        inner, target = split[1], self.target
+        names = [each.name for each in inner.modules]
+        wanted = [each.name for each in target.modules]
+        if not target.type:
+            return names[: len(wanted)] == wanted
+        return names == wanted and (inner.type, inner.name) == (target.type, target.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Refactorings:
+    """All such blocks of a root module and of the modules below."""
+
+    moves: tuple[Move, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    imports: tuple[Item, ...] = ()
+    """Of the root module: only there they may stand."""
+
+
+def refactorings(root: Module, modules: Modules) -> Refactorings:
+    """Everything the configuration says of addresses. A module that cannot be read says nothing here."""
+    moves: list[Move] = []
+    removals: list[Removal] = []
+    for path, code in _everywhere(root, modules, ()):
+        for item in code.refactorings:
+            before, after = (parse_address(traversal(item.expression(name))) for name in ("from", "to"))
+            if item.block.type == "moved" and before is not None and after is not None:
+                moves.append(Move(path, before, after))
+            elif item.block.type == "removed" and before is not None:
+                removals.append(Removal(path, before, item.source, _destroys(item)))
+    imports = tuple(item for item in root.refactorings if item.block.type == "import")
+    return Refactorings(tuple(moves), tuple(removals), imports)
+
+
+_DEEPEST = 32
+"""Modules within modules; one that calls itself would never end."""
+
+
+def _everywhere(code: Module, modules: Modules, path: ModulePath) -> Iterator[tuple[ModulePath, Module]]:
+    yield path, code
+    for name, call in code.calls.items() if len(path) < _DEEPEST else ():
+        try:
+            child = modules.child(code, (*path, name), call)
+        except ParseError:
+            continue  # the evaluation tells it
+        if not isinstance(child, Absent):
+            yield from _everywhere(child, modules, (*path, name))
+
+
+def _destroys(item: Item) -> bool:
+    """Whether a removed block's `lifecycle { destroy }` is left at true."""
+    return all(each.body.attribute("destroy") != tree.Literal(False) for each in item.blocks("lifecycle"))
+
+
+def _split(address: Address, within: ModulePath) -> tuple[Address, Address] | None:
+    """An address as the module instance it lies in and the rest; None where it lies elsewhere."""
+    n = len(within)
+    if tuple(each.name for each in address.modules[:n]) != within:
+        return None
+    return replace(address, modules=address.modules[:n]), replace(address, modules=address.modules[n:])

@@ -1,0 +1,91 @@
+"""Where the modules that code calls lie on disk, each read once.
+
+Hides local paths, what `terraform init` installed, and whoever may fetch the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.declared.configuration import Item, Module, read_module
+from agent.declared.hcl.error import ParseError
+
+ModulePath = tuple[str, ...]
+"""Names of module calls from the root module down, without instance keys; `()` is the root module."""
+
+Resolve = Callable[[str, str, Path], Path | str]
+"""A module's source, version constraint and the calling module's folder → its folder, or why it is not to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A module that is called but not to be had."""
+
+    source: str
+    """Empty where it is not written out."""
+    why: str = ""
+
+
+_INIT = "it is not on disk: run `terraform init`"
+
+
+def not_fetched(_source: str, _version: str, _directory: Path) -> str:
+    """The `Resolve` of a run that fetches nothing."""
+    return _INIT
+
+
+@dataclass(slots=True)
+class Modules:
+    """The modules below one root module."""
+
+    root: Module
+    cache: Path | None
+    resolve: Resolve = not_fetched
+    repository: Path | None = None
+    """Links in modules are followed within it."""
+    _read: dict[Path, Module] = field(default_factory=dict)
+    _installed: Mapping[str, str] | None = None
+
+    def child(self, parent: Module, path: ModulePath, call: Item) -> Module | Absent:
+        """The module behind a call in `parent`. Raises `ParseError` for one that cannot be read."""
+        source = call.text("source")
+        for place in self._places(parent, path, source):
+            if place.is_dir():
+                return self._module(place)
+        if not source:
+            return Absent("", "its source is not written out")
+        if source.startswith(("./", "../")):
+            return Absent(source, f"there is no folder {source} beside {call.file}")
+        found = self.resolve(source, call.text("version"), parent.directory)
+        return self._module(found) if isinstance(found, Path) else Absent(source, found)
+
+    def _places(self, parent: Module, path: ModulePath, source: str) -> list[Path]:
+        places = [parent.directory / source] if source.startswith(("./", "../")) else []
+        if self._installed is None:
+            self._installed = _installed(self.root.directory)
+        if ".".join(path) in self._installed:
+            places.append(self.root.directory / self._installed[".".join(path)])
+        return places
+
+    def _module(self, directory: Path) -> Module:
+        place = Path(os.path.normpath(directory))
+        if place not in self._read:
+            try:
+                self._read[place] = read_module(place, self.root.directory, self.cache, self.repository)
+            except OSError as error:
+                shown = os.path.relpath(place, self.root.directory)
+                raise ParseError(shown, 1, 1, f"the module cannot be read: {error.strerror}") from None
+        return self._read[place]
+
+
+def _installed(root: Path) -> Mapping[str, str]:
+    """Module path, joined with dots → directory, as `terraform init` left it; empty where it did not."""
+    try:
+        modules = json.loads((root / ".terraform" / "modules" / "modules.json").read_bytes())["Modules"]
+        return {str(module["Key"]): str(module["Dir"]) for module in modules}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
