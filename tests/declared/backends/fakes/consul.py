@@ -41,6 +41,9 @@ class Consul:
     def reply(self, request: Request) -> Reply:
         if request.headers.get("x-consul-token") != self.token:
             return 403, {}, f"Permission denied: token {request.headers.get('x-consul-token')}".encode()
+        if len(request.body) > LONGEST + 100_000:
+            said = f"Request body({len(request.body)} bytes) too large, max size: {LONGEST} bytes."
+            return 413, {}, said.encode()
         area, _, rest = request.path.removeprefix("/v1/").partition("/")
         match area, request.method:
             case "kv", "GET":

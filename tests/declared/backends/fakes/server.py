@@ -1,6 +1,7 @@
 """An HTTP server for a fake: requests arrive as values, one at a time; with or without TLS."""
 
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,14 @@ class Request:
 
 
 Reply = tuple[int, Mapping[str, str], bytes]
+
+
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that hang up, as ours does when an answer is too large."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -70,7 +79,7 @@ def served(reply: Callable[[Request], Reply], certificate: Path | None = None) -
 
     for method in ("GET", "PUT", "POST", "DELETE", "LOCK", "UNLOCK"):
         setattr(Handler, f"do_{method}", Handler.answer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
