@@ -17,7 +17,7 @@ import msgspec
 
 from agent.declared.hcl.tree import Body
 
-_FORMAT = "2"
+_FORMAT = "3"
 """Raised whenever `tree` or the conversion changes meaning."""
 _DIGEST = 16
 

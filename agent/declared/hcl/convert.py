@@ -6,6 +6,7 @@ Hides the rule tree, and corrects what its shape gets wrong: chained splats come
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -57,13 +58,14 @@ class _Converter:
     def __init__(self, corrected: Corrected, file: str, nested: int) -> None:
         self.heredocs = corrected.heredocs
         self.nested = nested
+        self.stand_ins = corrected.names
         self.file = file
         self.forms: Mapping[type, Callable[[Any], tree.Expression]] = {
             expressions.ExprTermRule: lambda rule: self.expression(rule.expression),
             expressions.ConditionalRule: self.conditional,
             expressions.BinaryOpRule: self.binary,
             expressions.UnaryOpRule: self.unary,
-            literals.IdentifierRule: lambda rule: tree.Variable(str(rule.token.value)),
+            literals.IdentifierRule: lambda rule: tree.Variable(self.name(rule)),
             literals.LiteralValueRule: _literal,
             literals.IntLitRule: _number,
             literals.FloatLitRule: _number,
@@ -81,6 +83,16 @@ class _Converter:
             indexing.FullSplatExprTermRule: self.traversal,
         }
 
+    def name(self, rule: Any) -> str:
+        """An identifier as it was written."""
+        name = str(rule.token.value)
+        return self.stand_ins.get(name, name)
+
+    def names(self, first: Any, second: Any) -> tuple[str, str]:
+        """Names a `for` gives to key and value; with one name it is the value's."""
+        names = ["", *(self.name(each) for each in (first, second) if each is not None)]
+        return names[-2], names[-1]
+
     def body(self, rule: base.BodyRule) -> tree.Body:
         attributes: dict[str, tree.Attribute] = {}
         blocks = []
@@ -88,7 +100,7 @@ class _Converter:
             if isinstance(child, base.BlockRule):
                 blocks.append(self.block(child))
             elif isinstance(child, base.AttributeRule):
-                name, line = str(child.identifier.token.value), _line(child)
+                name, line = self.name(child.identifier), _line(child)
                 if name in attributes:
                     first = attributes[name].line
                     raise ParseError(self.file, line, 1, f"`{name}` is set already in line {first}: keep one of them")
@@ -101,7 +113,7 @@ class _Converter:
 
     def label(self, rule: LarkRule) -> str:
         if isinstance(rule, literals.IdentifierRule):
-            return str(rule.token.value)
+            return self.name(rule)
         text = self.expression(rule)
         if isinstance(text, tree.Literal) and isinstance(text.value, str):
             return text.value
@@ -134,11 +146,11 @@ class _Converter:
         if isinstance(rule, containers.ObjectElemKeyExpressionRule):
             return self.expression(rule.expression)
         if isinstance(rule.value, literals.IdentifierRule):
-            return tree.Literal(str(rule.value.token.value))
+            return tree.Literal(self.name(rule.value))
         return self.expression(rule.value)
 
     def call(self, rule: functions.FunctionCallRule) -> tree.Expression:
-        name = "::".join(str(part.token.value) for part in rule.identifiers)
+        name = "::".join(map(self.name, rule.identifiers))
         if rule.arguments is None:
             return tree.Call(name, (), expand=False)
         arguments = tuple(map(self.expression, rule.arguments.arguments))
@@ -151,7 +163,7 @@ class _Converter:
         return self.loop(rule, key=self.expression(rule.key_expr), grouped=rule.ellipsis is not None)
 
     def loop(self, rule: Any, *, key: tree.Expression | None, grouped: bool) -> tree.Expression:
-        key_name, value_name = _names(rule.for_intro.first_iterator, rule.for_intro.second_iterator)
+        key_name, value_name = self.names(rule.for_intro.first_iterator, rule.for_intro.second_iterator)
         return tree.For(
             key_name,
             value_name,
@@ -193,7 +205,7 @@ class _Converter:
 
     def step(self, source: tree.Expression, step: Any) -> tree.Expression:
         if isinstance(step, indexing.GetAttrRule):
-            return tree.GetAttr(source, str(step.identifier.token.value))
+            return tree.GetAttr(source, self.name(step.identifier))
         if isinstance(step, indexing.ShortIndexRule):
             return tree.Index(source, tree.Number(Decimal(str(step.children[1].value))))
         return tree.Index(source, self.expression(step.index_expression))
@@ -206,7 +218,7 @@ class _Converter:
     def string(self, rule: strings.StringRule) -> tree.Expression:
         parts = self.parts(rule.string_parts)
         if all(isinstance(part, str) for part in parts):
-            return tree.Literal("".join(map(str, parts)))
+            return tree.Literal(unicodedata.normalize("NFC", "".join(map(str, parts))))
         return tree.Template(parts)
 
     def parts(self, rules: list[Any], *, strip_start: bool = False, strip_end: bool = False) -> tuple[tree.Part, ...]:
@@ -234,7 +246,7 @@ class _Converter:
             return self.template_if(rule.children)
         if isinstance(rule, directives.TemplateForRule):
             start, *body, end = rule.children
-            key, value = _names(start.iterator, start.key_iterator)
+            key, value = self.names(start.iterator, start.key_iterator)
             parts = self.parts(body, strip_start=start.strip_close, strip_end=end.strip_open)
             loop = tree.TemplateFor(key, value, self.expression(start.collection), parts)
             return loop, start.strip_open, end.strip_close
@@ -259,12 +271,6 @@ def _literal(rule: literals.LiteralValueRule) -> tree.Expression:
 
 def _number(rule: literals.IntLitRule | literals.FloatLitRule) -> tree.Expression:
     return tree.Number(Decimal(str(rule.token.value)))
-
-
-def _names(first: Any, second: Any) -> tuple[str, str]:
-    """Names a `for` gives to key and value; with one name it is the value's."""
-    names = ["", *(str(each.token.value) for each in (first, second) if each is not None)]
-    return names[-2], names[-1]
 
 
 def _text(raw: str, *, strip: bool) -> list[str]:

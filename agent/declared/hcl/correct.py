@@ -1,14 +1,16 @@
 """Rewrites HCL text so that python-hcl2 reads it as Terraform does, without moving a line.
 
 Hides what python-hcl2 8.1.4 rejects or mis-reads: comments in most places, heredocs with trailing blanks behind their
-end marker (https://github.com/amplify-education/python-hcl2/issues/343), a newline before `=>`, `a -1`, `core::`,
-escaped template markers, strip markers on interpolations. It also finds what the parser would report badly or not at
-all: brackets that do not match, strings that do not end, escapes Terraform does not know, nesting beyond reason.
+end marker (https://github.com/amplify-education/python-hcl2/issues/343), a newline before `=>` or in an interpolation,
+`a -1`, `!!a`, `core::`, letters outside ASCII, escaped template markers, strip markers on interpolations. It also finds
+what the parser would report badly or not at all: brackets that do not match, strings that do not end, escapes Terraform
+does not know, nesting beyond reason.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.declared.hcl.error import ParseError
@@ -76,6 +78,8 @@ class Corrected:
 
     text: str
     heredocs: tuple[HeredocText, ...]
+    names: Mapping[str, str]
+    """Stand-in → the name with letters outside ASCII that it stands for."""
 
 
 def correct(text: str, file: str) -> Corrected:
@@ -115,13 +119,22 @@ class _Scan:
         """Index into `out` behind the last token that means something."""
         self.operand = False
         """Whether that token can be the left side of a minus."""
+        self.unary = False
+        """Whether it is an operator with one operand."""
+        self.wrapped: list[int] = []
+        """How deep the brackets are in which an operand of ours waits for its `)`."""
+        self.owed = 0
+        """Newlines left out, to be made up for so that lines stay true."""
+        self.after_heredoc = False
+        self.names: dict[str, str] = {}
 
     def run(self) -> Corrected:
         while self.at < len(self.source):
             self.step()
         if self.open:
             raise self.unclosed()
-        return Corrected("".join(self.out), tuple(self.heredocs))
+        self.out += ")" * len(self.wrapped)
+        return Corrected("".join(self.out), tuple(self.heredocs), self.names)
 
     def step(self) -> None:
         self._quoted() if self._top() == '"' else self._code()
@@ -140,6 +153,7 @@ class _Scan:
         self.out.append(text)
         self.gap = len(self.out)
         self.operand = operand
+        self.unary = self.after_heredoc = False
 
     def _push(self, opener: str) -> None:
         if len(self.open) == MAX_DEPTH:
@@ -159,6 +173,8 @@ class _Scan:
         found = _CODE.match(self.source, self.at)
         assert found, "the last alternative matches anything"
         kind, text = found.lastgroup or "", found[0]
+        if self.wrapped and kind not in ("blank", "comment") and text not in (".", "[", "(", "::"):
+            self._unwrap()
         if kind in ("blank", "newline", "comment"):
             self._space(kind, text)
         elif kind == "marker":
@@ -169,6 +185,8 @@ class _Scan:
             self._emit(text, operand=False)
         elif kind in ("close", "strip"):
             self._close(text)
+        elif text == "!" or (text == "-" and not self.operand):
+            self._unary(text)
         elif kind in ("arrow", "minus"):
             self._operator(text, found.end())
         elif kind == "core":
@@ -180,13 +198,43 @@ class _Scan:
         self.at = found.end()
 
     def _space(self, kind: str, text: str) -> None:
-        self.line += text.count("\n")
+        lines = text.count("\n")
+        self.line += lines
+        if lines and self._top() in ("${", "%{") and not self.after_heredoc:
+            self.out.append(" ")
+            self.owed += lines
+            return
         self.out.append(re.sub(r"[^\n]", " ", text) if kind == "comment" else text)
+        if kind == "newline" and self.owed:
+            self.out.append("\n" * self.owed)
+            self.owed = 0
 
     def _word(self, kind: str, text: str) -> None:
-        if kind == "word" and not text.isascii():
-            raise self._error(f"the name `{text}` has letters outside ASCII, which are not read here: rename it")
-        self._emit(text, operand=kind in ("word", "number") and text not in _NO_OPERAND)
+        operand = kind in ("word", "number") and text not in _NO_OPERAND
+        self._emit(text if text.isascii() or kind != "word" else self._stand_in(text), operand=operand)
+
+    def _stand_in(self, name: str) -> str:
+        prefix = "u_"
+        while prefix in self.source:
+            prefix += "u_"
+        self.names[f"{prefix}{len(self.names)}"] = name
+        return f"{prefix}{len(self.names) - 1}"
+
+    def _unary(self, text: str) -> None:
+        """`!` or a minus with one operand; behind another one it gets brackets, as in `!(!a)`."""
+        behind = self.unary
+        if behind:
+            if len(self.wrapped) == MAX_DEPTH:
+                raise self._error(f"more than {MAX_DEPTH} operators before an operand")
+            self.wrapped.append(len(self.open))
+        self._emit("(" + text if behind else text, operand=False)
+        self.unary = True
+
+    def _unwrap(self) -> None:
+        """Closes the brackets of `_unary` where their operand has ended."""
+        while self.operand and self.wrapped and self.wrapped[-1] == len(self.open):
+            self.wrapped.pop()
+            self._emit(")", operand=True)
 
     def _close(self, text: str) -> None:
         if text == "~}" and self._top() == "${":
@@ -220,6 +268,7 @@ class _Scan:
         self.heredocs.append(HeredocText(body, found["heredoc"] == "-", self.line + 1))
         lines = body.count("\n")
         self._emit(f"<<{found['heredoc']}{name}\n" + "\n" * lines + name, operand=True)
+        self.after_heredoc = True
         self.line += 1 + lines
         self.at = last.end()
 

@@ -35,8 +35,6 @@ def explain(error: UnexpectedInput, file: str) -> ParseError:
         found = f"`{error.char}`"
     wanted = _wanted(expected)
     right = f"{' or '.join(wanted)} would be right" if wanted else "it cannot stand here: remove it"
-    if found in ("`!`", "`-`"):
-        right += "; an operator behind an operator is read in parentheses only: `!(!a)`"
     return ParseError(file, max(error.line, 1), max(error.column, 1), f"unexpected {found}: {right}")
 
 

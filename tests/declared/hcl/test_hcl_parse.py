@@ -138,6 +138,27 @@ CORRECTED = {
     "<<EOT\ntext\nEOT  ": Literal("text\n"),
     "<<EOT\r\ntext\r\nEOT\r": Literal("text\r\n"),
     "f(<<ONE\n1\nONE\n, <<TWO\n2\nTWO\n)": Call("f", (Literal("1\n"), Literal("2\n")), False),
+    "!!a": Unary("!", Unary("!", A)),
+    "!!!a.b[0] && x": Binary("&&", Unary("!", Unary("!", Unary("!", Index(GetAttr(A, "b"), number(0))))), X),
+    "--1": number(1),
+    "- -a": Unary("-", Unary("-", A)),
+    "!-x": Unary("!", Unary("-", X)),
+    "a - --b": Binary("-", A, Unary("-", Unary("-", B))),
+    "[!!a, !!f(b), --x]": Tuple(
+        (Unary("!", Unary("!", A)), Unary("!", Unary("!", Call("f", (B,), False))), Unary("-", Unary("-", X)))
+    ),
+    "!!a ? !!b : !!x": Conditional(*(Unary("!", Unary("!", each)) for each in (A, B, X))),
+    "[for x in a : x if !!b]": For("", "x", A, None, X, Unary("!", Unary("!", B)), False),
+    '"${!!a}"': Template((Unary("!", Unary("!", A)),)),
+    "é.ü": GetAttr(Variable("é"), "ü"),
+    "{ naïve = a }": Object(((Literal("naïve"), A),)),
+    "[for ключ, знач in a : знач]": For("ключ", "знач", A, None, Variable("знач"), None, False),
+    '"${\n  a\n}"': Template((A,)),
+    '"x ${ a # why\n + b /* two\nlines */ } y"': Template(("x ", Binary("+", A, B), " y")),
+    '"%{ if\n a\n}yes%{ endif }"': Template((TemplateIf(A, ("yes",), ()),)),
+    '"${f(\n  a,\n  [\n    b\n  ]\n)}"': Template((Call("f", (A, Tuple((B,))), False),)),
+    '"${<<X\nin\nX\n}"': Template((Literal("in\n"),)),
+    '"e\u0301"': Literal("\u00e9"),
     '<<EOT\n" { ( <<X # /* \nEOT': Literal('" { ( <<X # /* \n'),
 }
 """Valid HCL that python-hcl2 8.1.4 rejects or reads as something else."""
@@ -171,9 +192,6 @@ REFUSED = {
 """What Terraform refuses too: line, column and the beginning of what we say."""
 
 UNREAD = {
-    "v = !!x": (1, 6, "in parentheses only: `!(!a)`"),
-    "v = --x": (1, 6, "in parentheses only"),
-    "é = 1": (1, 1, "letters outside ASCII"),
     'v = "\ufdd0"': (1, 6, "noncharacter"),
 }
 """Valid for Terraform and not read here: the message says how else to write it."""
@@ -261,6 +279,29 @@ one { line = true }
     assert block.body.blocks[0].body.attributes[0].line == 16
     assert Block("one", (), Body((Attribute("line", Literal(True), 20),)), 20) == one
     assert parse(text.replace("\n", "\r\n").encode()).blocks[0].body.blocks == block.body.blocks
+
+
+def test_lines_stay_where_they_are_behind_newlines_in_interpolations() -> None:
+    text = """a = "${
+  1
+}"
+b = ["${ /* c
+  d */ 1 }", "%{ if
+  true }%{ endif }"]
+é "ü" {
+  c = !!d
+}
+e = 1
+"""
+    body = parse(text.encode())
+    assert [(each.name, each.line) for each in body.attributes] == [("a", 1), ("b", 4), ("e", 10)]
+    (block,) = body.blocks
+    assert (block.type, block.labels, block.line, block.body.attributes[0].line) == ("é", ("ü",), 7, 8)
+
+
+def test_operators_before_operators_are_bounded() -> None:
+    with pytest.raises(ParseError, match="more than 64 operators before an operand"):
+        value("!" * 5000 + "x")
 
 
 def test_keywords_are_names_too() -> None:
