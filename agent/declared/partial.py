@@ -92,8 +92,8 @@ def plain(value: tree.Expression) -> Any:
             return [plain(each) for each in items]
         case tree.Object(items=pairs):
             return {str(plain(key)): plain(each) for key, each in pairs}
-        case tree.Heredoc(text=text) if not value.indented and "${" not in text and "%{" not in text:
-            return text
+        case tree.Template(parts=parts) if all(isinstance(each, str) for each in parts):
+            return "".join(map(str, parts))
     raise ValueError
 
 
@@ -129,10 +129,14 @@ def remembered(directory: Path, data: str = "") -> tuple[str, Mapping[str, Any]]
 
 
 def same(written: Any, memory: Any) -> bool:
-    """Whether a setting that is written out may be the remembered one; what is not plain text may always be."""
-    if not isinstance(written, str | int | float | Decimal) or not isinstance(memory, str | int | float | Decimal):
+    """Whether a setting that is written out may be the remembered one, None where that is none.
+
+    What is more than a text or a number may always be.
+    """
+    primitive = (str, int, float, Decimal)
+    if not isinstance(written, primitive) or not isinstance(memory, (*primitive, type(None))):
         return True
-    return _text(written) == _text(memory)
+    return memory is not None and _text(written) == _text(memory)
 
 
 def _text(value: str | float | Decimal) -> str:

@@ -72,7 +72,7 @@ def read(location: str, access: Access, version: str) -> Fetched:
     except ClientError as error:
         raise _explained(error, location) from None
     except BotoCoreError as error:
-        raise StateError(f"{location}: {error}") from None
+        raise StateError(f"{location}: {clean(error, 300)}") from None
 
 
 def history(location: str, access: Access) -> Iterator[Version]:
@@ -87,7 +87,7 @@ def history(location: str, access: Access) -> Iterator[Version]:
     except ClientError as error:
         raise _explained(error, location, "s3:ListBucketVersions on the bucket") from None
     except BotoCoreError as error:
-        raise StateError(f"{location}: {error}") from None
+        raise StateError(f"{location}: {clean(error, 300)}") from None
 
 
 def _parts(location: str) -> tuple[str, str]:
