@@ -1,4 +1,4 @@
-"""What driftwarden remembers: scans, units of work, findings and their verdicts, cases, the outbox, the ledger.
+"""What driftwarden remembers: scans, units of work, states, findings and their verdicts, cases, the outbox, the ledger.
 
 Hides which database holds it (SQLite by default, PostgreSQL by URL) and every lock, lease and transaction.
 """
@@ -15,6 +15,7 @@ from agent.store.ledger import Event, Head, Ledger, Verification
 from agent.store.outbox import Entry, Outbox
 from agent.store.readings import Reading, Readings
 from agent.store.scans import Scan, ScanCommit, Scans
+from agent.store.states import States
 from agent.store.units import Unit, Units, UnitSpec
 
 __all__ = [
@@ -46,6 +47,7 @@ class Store:
     units: Units
     findings: Findings
     readings: Readings
+    states: States
     cases: Cases
     outbox: Outbox
     ledger: Ledger
@@ -64,10 +66,11 @@ class Store:
 
 
 def connect(url: str) -> Store:
-    """Opens the store at `sqlite:///path` or `postgresql://…`, and creates it where the database is empty.
+    """Opens the store at `sqlite:///path` or `postgresql://…`, creates it where the database is empty, and brings an
+    older one up to this version.
 
-    Raises StoreError: the URL is no store, or the database cannot be reached, belongs to another program or to
-    another version of this one.
+    Raises StoreError: the URL is no store, or the database cannot be reached, belongs to another program or to a
+    newer version of this one.
     """
     database = open_database(url)
     return Store(
@@ -76,6 +79,7 @@ def connect(url: str) -> Store:
         Units(database),
         Findings(database),
         Readings(database),
+        States(database),
         Cases(database),
         Outbox(database),
         Ledger(database),

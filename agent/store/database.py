@@ -185,8 +185,8 @@ def _ensure_schema(database: Database) -> None:
     try:
         with database.read() as connection:
             version = schema.found(connection)
-        if version is None:
-            version = _created(database)
+        if version is None or 0 < version < schema.VERSION:
+            version = _brought_up(database)
     except LookupError as error:
         raise StoreError(f"store {database.name}: {error}; give driftwarden a database of its own") from None
     if version != schema.VERSION:
@@ -196,15 +196,19 @@ def _ensure_schema(database: Database) -> None:
         )
 
 
-def _created(database: Database) -> int:
-    """The schema's version, after creating it unless another process was first."""
+def _brought_up(database: Database) -> int:
+    """The schema's version, after creating or upgrading it unless another process was first."""
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
         version = schema.found(connection)
         if version is None:
             schema.create(connection)
-        return version or schema.VERSION
+        elif 0 < version < schema.VERSION:
+            schema.upgrade(connection, version)
+        else:
+            return version
+        return schema.VERSION
 
 
 def _reason(error: StatementError | PoolTimeoutError) -> str:

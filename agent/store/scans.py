@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from agent.model import Action, FindingId, Key, Status
-from agent.store import cases, findings, ledger, readings, schema, units
+from agent.model import Action, FindingId, Key, StateRead, Status
+from agent.store import cases, findings, ledger, readings, schema, states, units
 from agent.store.database import Database, StoreError
 from agent.store.findings import Seen
 from agent.store.readings import Reading
@@ -50,6 +50,8 @@ class ScanCommit:
     accepted: tuple[Reading, ...] = ()
     forgotten: tuple[Key, ...] = ()
     """Resources that are gone with authority: their readings are dropped."""
+    states: tuple[StateRead, ...] = ()
+    """The Terraform states that the next scan holds its own reading against."""
     actions: tuple[Action, ...] = ()
     """The plan."""
     events: tuple[tuple[str, ledger.Body], ...] = ()
@@ -111,6 +113,7 @@ class Scans:
             ]
             readings.accept(connection, scan.accepted)
             readings.forget(connection, scan.forgotten)
+            states.keep(connection, run, at, scan.states)
             units.forget_results(connection, run)
             ledger.append(connection, [*written, *scan.events, _ended(scan)], at)
         return True

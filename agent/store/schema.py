@@ -25,8 +25,8 @@ from sqlalchemy import (
 
 from agent.store.columns import Packed, Row, Time, Words
 
-VERSION = 1
-"""Of the schema. A store of another version is refused."""
+VERSION = 2
+"""Of the schema. An older store is brought up to it when it is opened; a newer one is refused."""
 APPLICATION_ID = 0x44726674
 """`Drft`: marks a SQLite file as ours (https://sqlite.org/pragma.html#pragma_application_id)."""
 
@@ -128,6 +128,22 @@ verdicts = Table(
     sqlite_strict=_STRICT,
 )
 
+states = Table(
+    "states",
+    METADATA,
+    Column("id", Row, primary_key=True),
+    Column("run_id", ForeignKey(scans.c.run_id), nullable=False),
+    Column("stack", Words, nullable=False),
+    Column("current", Integer, nullable=False),
+    Column("first_read", Time, nullable=False),
+    Column("last_read", Time, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Column("body", Packed, nullable=False),
+    Index("states_of_stack", "stack", "current"),
+    Index("states_read", "last_read"),
+    sqlite_strict=_STRICT,
+)
+
 cases = Table(
     "cases",
     METADATA,
@@ -176,6 +192,9 @@ events = Table(
     sqlite_strict=_STRICT,
 )
 
+SINCE: dict[int, tuple[Table, ...]] = {2: (states,)}
+"""Version of the schema → the tables it brought."""
+
 APPEND_ONLY = (events, verdicts, inputs)
 
 _GUARD = """
@@ -210,6 +229,15 @@ def create(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     for table in APPEND_ONLY:
         _guard_sqlite(connection, table)
+
+
+def upgrade(connection: Connection, version: int) -> None:
+    """From an older version to this one, in the caller's transaction: what it has not yet is added, nothing is lost."""
+    missing = [table for number in range(version + 1, VERSION + 1) for table in SINCE[number]]
+    METADATA.create_all(connection, tables=missing, checkfirst=False)
+    connection.execute(marker.update().values(version=VERSION))
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
 def _guard_postgresql(connection: Connection, table: Table) -> None:

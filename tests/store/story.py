@@ -8,6 +8,7 @@ from agent.model import (
     Case,
     CaseKey,
     Change,
+    Claim,
     Drift,
     Finding,
     FindingId,
@@ -15,6 +16,7 @@ from agent.model import (
     Key,
     Outcome,
     Secret,
+    StateRead,
     Test,
     Ticket,
     TicketEvent,
@@ -60,6 +62,23 @@ def ticket(ref: str = "CHG-1") -> Ticket:
 def reading(name: str = "q", at: datetime = NOW, **attributes: Any) -> Reading:
     held = {"delay_seconds": 0, "policy": Unknown("denied"), "kms": Secret("ab" * 32)}
     return Reading(key(name), held | attributes, at, "baseline")
+
+
+def state(serial: int = 4, at: datetime = NOW, **more: Any) -> StateRead:
+    address = "aws_sqs_queue.q"
+    return StateRead(
+        "shop",
+        "s3://acme-state/shop.tfstate",
+        "3f1c",
+        serial,
+        f"{serial:064x}",
+        accounts=("123456789012",),
+        read_at=at,
+        addresses={address: "a1.b1"},
+        keys={address: (key(),)},
+        claims=(Claim("CHG-1", "commit trailer"),),
+        **more,
+    )
 
 
 def seen(*findings: Finding, inputs: Any = None) -> tuple[Seen, ...]:

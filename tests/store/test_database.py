@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import inspect
-from story import NOW, case, finding, scan, seen, ticket
+from story import NOW, case, finding, reading, scan, seen, state, ticket
 
 from agent.model import Open
 from agent.store import Store, StoreError, connect, database, schema
@@ -84,9 +84,30 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_refused(url: str) -> None:
     with connect(url) as store, store.database.write() as connection:
-        connection.execute(schema.marker.update().values(version=2))
-    with pytest.raises(StoreError, match="its schema is version 2, this driftwarden knows version 1"):
+        connection.execute(schema.marker.update().values(version=3))
+    with pytest.raises(StoreError, match="its schema is version 3, this driftwarden knows version 2"):
         connect(url)
+
+
+def test_an_older_store_is_brought_up_and_loses_nothing(url: str) -> None:
+    with connect(url) as store:
+        scan(store, "r1", seen=seen(finding()), accepted=(reading(),), actions=(Open(case()),))
+        with store.database.write() as connection:
+            schema.states.drop(connection)
+            connection.execute(schema.marker.update().values(version=1))
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA user_version = 1")
+    with connect(url) as store:
+        with store.database.read() as connection:
+            assert schema.found(connection) == schema.VERSION
+            if connection.dialect.name == "sqlite":
+                assert connection.exec_driver_sql("PRAGMA user_version").scalar() == schema.VERSION
+        assert list(store.findings.open()) == [finding().id]
+        assert list(store.readings.accepted()) == [reading().key]
+        assert store.states.last() == {}
+        assert scan(store, "r2", states=(state(),))
+        assert list(store.states.last()) == ["shop"]
+        assert store.ledger.verify().faults == ()
 
 
 def test_a_store_without_a_version_is_refused(url: str) -> None:
