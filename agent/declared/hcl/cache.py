@@ -17,7 +17,7 @@ import msgspec
 
 from agent.declared.hcl.tree import Body
 
-_FORMAT = "3"
+_FORMAT = "4"
 """Raised whenever `tree` or the conversion changes meaning."""
 _DIGEST = 16
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import hcl2
-from hcl2.rules import base, containers, directives, expressions, for_expressions, functions, indexing, strings
+from hcl2.rules import base, containers, directives, expressions, for_expressions, functions, indexing, strings, tokens
 from hcl2.rules import literal_rules as literals
 from hcl2.rules.abstract import LarkRule
 from lark.exceptions import UnexpectedInput, VisitError
@@ -140,11 +140,26 @@ class _Converter:
         return tree.Unary(rule.operator, operand)
 
     def object(self, rule: containers.ObjectRule) -> tree.Expression:
+        previous: Any = None
+        for child in rule.children:
+            if isinstance(child, containers.ObjectElemRule):
+                if isinstance(previous, containers.ObjectElemRule) and _line(previous) == _line(child):
+                    raise ParseError(
+                        self.file, _line(child), 1, "two elements of an object on one line: part them with `,`"
+                    )
+                previous = child
+            elif isinstance(child, tokens.COMMA):
+                previous = None
+        if rule.elements and _is_word(rule.elements[0].key, "for"):
+            raise ParseError(self.file, _line(rule), 1, "`{for` begins a `for` expression: quote the key")
         return tree.Object(tuple((self.key(each.key), self.expression(each.expression)) for each in rule.elements))
 
     def key(self, rule: Any) -> tree.Expression:
         if isinstance(rule, containers.ObjectElemKeyExpressionRule):
-            return self.expression(rule.expression)
+            found = self.expression(rule.expression)
+            if isinstance(found, tree.GetAttr | tree.Index) and not getattr(rule.expression, "parentheses", False):
+                raise ParseError(self.file, _line(rule), 1, "a reference as a key: put it in parentheses, or quote it")
+            return found
         if isinstance(rule.value, literals.IdentifierRule):
             return tree.Literal(self.name(rule.value))
         return self.expression(rule.value)
@@ -192,6 +207,8 @@ class _Converter:
     def steps(self, source: tree.Expression, steps: list[Any]) -> tree.Expression:
         """Applies accessors; `steps` outermost last. A `.*` takes attributes only, a `[*]` all that follows."""
         for i, step in enumerate(steps):
+            if isinstance(step, indexing.ShortIndexRule) and i and isinstance(steps[i - 1], indexing.ShortIndexRule):
+                raise ParseError(self.file, _line(step), 1, "`.0.1` is not read: write `[0][1]`")
             if isinstance(step, indexing.FullSplatRule):
                 return tree.Splat(source, self.steps(tree.Item(), steps[i + 1 :]))
             if isinstance(step, indexing.AttrSplatRule):
@@ -263,6 +280,11 @@ class _Converter:
 
 def _line(rule: LarkRule) -> int:
     return getattr(rule._meta, "line", 1)  # the only place where python-hcl2 8 keeps positions
+
+
+def _is_word(key: Any, word: str) -> bool:
+    found = getattr(key, "value", None)
+    return isinstance(found, literals.IdentifierRule) and str(found.token.value) == word
 
 
 def _literal(rule: literals.LiteralValueRule) -> tree.Expression:

@@ -29,7 +29,8 @@ def element(value: Value, key: Value) -> Value:
     if isinstance(value, Sensitive):
         return Sensitive(element(value.value, key))
     if isinstance(key, Sensitive):
-        return Sensitive(element(value, key.value))
+        found = element(value, key.value)
+        return found if isinstance(value, Object) else Sensitive(found)
     if isinstance(key, Null):
         raise EvaluationError("an index is null")
     form = _ELEMENTS.get(type(value))

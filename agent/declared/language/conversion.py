@@ -53,8 +53,8 @@ _KINDS = {ListOf: "list", SetOf: "set", MapOf: "map", ObjectOf: "object", TupleO
 def convert(value: Value, type_: Type) -> Value:
     """The value as the type, `any` parts of which take the types the value has.
 
-    `Sensitive` and `Unknown` stay what they are, inside and out; an unknown item makes a set unknown, and a sensitive
-    one makes it sensitive, because Terraform's sets have neither. Attributes that `optional()` marks and the value
+    `Sensitive` and `Unknown` stay what they are, inside and out; but a sensitive item makes a whole set sensitive.
+    Attributes that `optional()` marks and the value
     lacks become null (their defaults are the variable's business). Raises `EvaluationError`.
     """
     if type_ is DYNAMIC or type_ == DYNAMIC:
@@ -146,7 +146,7 @@ def _to_list(value: Value, type_: Type) -> Value:
     items = _sequence(value, type_)
     if isinstance(value, List) and value.element == type_.element and not _open(type_.element):
         return value
-    if isinstance(value, Set) and value.flags & UNKNOWN:
+    if isinstance(value, Set) and value.flags & UNKNOWN and len(value.items) > 1:
         return Unknown(whys(value), plain_type(type_))
     return _alike("list", [_at(f"[{i}]", each, type_.element) for i, each in enumerate(items)], type_.element, List)
 
@@ -160,13 +160,9 @@ def _to_set(value: Value, type_: Type) -> Value:
 
 
 def _set(items: Iterable[Value], element: Type) -> Value:
-    """A set, as far as Terraform has one: of unknown items it is unknown, of sensitive ones sensitive."""
+    """A set; sensitive items make it sensitive as a whole, because an item of a set has no mark."""
     items = tuple(items)
-    found = flags_of(items)
-    if found & UNKNOWN:
-        unknown = Unknown((why for each in items for why in whys(each)), SetOf(element))
-        return Sensitive(unknown) if found & SENSITIVE else unknown
-    if found & SENSITIVE:
+    if flags_of(items) & SENSITIVE:
         return Sensitive(Set((unmarked(each)[0] for each in items), element))
     return Set(items, element)
 

@@ -116,6 +116,8 @@ def _call(expression: tree.Call, scope: Scope) -> Value:
         return _try(expression, scope)
     if name == "can":
         return _can(expression, scope)
+    if name == "templatestring" and not _is_reference(expression.arguments[:1]):
+        raise EvaluationError("templatestring: the template must be a reference: give it a local value, or use `${}`")
     arguments = [step(each, scope) for each in expression.arguments]
     hidden = False
     if expression.expand:
@@ -135,6 +137,10 @@ def _call(expression: tree.Call, scope: Scope) -> Value:
     if isinstance(result, str):
         result = templates.bounded(result, scope)
     return Sensitive(result) if hidden else result
+
+
+def _is_reference(first: tuple[tree.Expression, ...]) -> bool:
+    return bool(first) and isinstance(first[0], tree.Variable | tree.GetAttr | tree.Index)
 
 
 def _renderer(scope: Scope) -> Callable[[str, str, Mapping[str, Value]], Value]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from agent.declared.hcl import tree
 from agent.declared.language.conversion import convert
 from agent.declared.language.error import EvaluationError, TooMuch
 from agent.declared.language.scope import KNOWN, Inner, Scope, bare, endless, step, weight
-from agent.declared.language.types import BOOL, DYNAMIC, STRING, Type
+from agent.declared.language.types import BOOL, DYNAMIC, NUMBER, STRING, Type
 from agent.declared.language.unification import unified
 from agent.declared.language.values import (
     LAZY,
@@ -131,12 +132,23 @@ def conditional(expression: tree.Conditional, scope: Scope) -> Value:
     decided, hidden = condition(expression.condition, "? :", scope)
     if isinstance(decided, Unknown):
         yes, no = step(expression.yes, scope), step(expression.no, scope)
-        type_ = DYNAMIC if (flags(yes) | flags(no)) & LAZY else _common(yes, no, scope)
-        result: Value = Unknown(decided.why, type_)
+        result: Value = _undecided(decided, yes, no, scope)
     else:
         chosen, other = (expression.yes, expression.no) if decided else (expression.no, expression.yes)
-        result = _chosen(step(chosen, scope), _attempted(other, scope), scope)
-    return Sensitive(result) if hidden else result
+        yes, no = step(chosen, scope), _attempted(other, scope)
+        result = _chosen(yes, no, scope)
+    # A sensitive branch makes the result sensitive even where it is not taken.
+    return Sensitive(result) if hidden or isinstance(yes, Sensitive) or isinstance(no, Sensitive) else result
+
+
+def _undecided(condition: Unknown, yes: Value, no: Value, scope: Scope) -> Value:
+    if (flags(yes) | flags(no)) & LAZY:
+        return Unknown(condition.why)
+    common = _common(yes, no, scope)
+    left, right = (bare(convert(each, common))[0] for each in (yes, no))
+    if common == NUMBER and isinstance(left, int | Decimal) and left == right:
+        return left
+    return Unknown(condition.why, common)
 
 
 def _attempted(expression: tree.Expression, scope: Scope) -> Value:

@@ -77,9 +77,12 @@ def bare(value: Value) -> tuple[Value, bool]:
 
 def weight(value: Value) -> int:
     """Steps that walking a value once is worth."""
-    return len(value) >> 5 if isinstance(value, str) else getattr(value, "size", 1)
+    plain = value.value if isinstance(value, Sensitive) else value
+    return len(plain) >> 5 if isinstance(plain, str) else getattr(plain, "size", 1)
 
 
 def endless(source: Value) -> bool:
     """Whether nobody can tell what a loop over the value would see."""
-    return isinstance(source, Unknown) or (isinstance(source, Set) and bool(source.flags & UNKNOWN))
+    if isinstance(source, Set):  # unknown items may turn out to be one
+        return bool(source.flags & UNKNOWN) and len(source.items) > 1
+    return isinstance(source, Unknown)

@@ -69,7 +69,7 @@ FORMS = {
     "{\n  in = 1\n  true = 2\n  for = 3\n}": Object(
         ((Literal("in"), number(1)), (Literal("true"), number(2)), (Literal("for"), number(3)))
     ),
-    '{ (a) = 1, "${b}-x" = 2, x.y = 3 }': Object(
+    '{ (a) = 1, "${b}-x" = 2, (x.y) = 3 }': Object(
         ((A, number(1)), (Template((B, "-x")), number(2)), (GetAttr(X, "y"), number(3)))
     ),
     "x ? 1 : 2": Conditional(X, number(1), number(2)),
@@ -187,6 +187,9 @@ REFUSED = {
     'r "a${b}" {}': (1, 1, "a block's label holds an interpolation"),
     "v = f(1,,2)": (1, 9, "unexpected `,`"),
     "v = [for x in y]": (1, 16, "unexpected `]`: `:`"),
+    "v = {a = 1 b = 2}": (1, 1, "two elements of an object on one line: part them with `,`"),
+    "v = {for = 1}": (1, 1, "`{for` begins a `for` expression: quote the key"),
+    "v = a.0.1": (1, 1, "`.0.1` is not read: write `[0][1]`"),
     'resource "a" "b"': (1, 17, "unexpected end of the"),
 }
 """What Terraform refuses too: line, column and the beginning of what we say."""
@@ -238,6 +241,12 @@ def test_terraform_agrees(tmp_path: Path) -> None:
     }
     assert told["good"] == ""
     assert [text for i, text in enumerate(REFUSED) if f"f{i:03}.tf line" not in told["bad"]] == []
+
+
+def test_a_reference_as_a_key_needs_parentheses() -> None:
+    """Terraform says so when it evaluates it, not before."""
+    with pytest.raises(ParseError, match="put it in parentheses, or quote it"):
+        value("{ x.y = 3 }")
 
 
 def test_lines_stay_where_they_are() -> None:
