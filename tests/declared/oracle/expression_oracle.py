@@ -29,7 +29,7 @@ UNKNOWN = "unknown"
 Answer = Mapping[str, Any]
 """`type` (as state spells it), `value` and `sensitive`; or `error`: `static`, `dynamic` or `infinite`.
 
-Of what was planned only: `value`, and `unknown` as plan JSON spells it."""
+What was planned, and what applying leaves unknown, has `value`, and `unknown` as plan JSON spells it."""
 
 
 def expressions(group: str) -> list[str]:
@@ -85,7 +85,7 @@ def ask(group: str, texts: Iterable[str] = ()) -> dict[str, Answer]:
 
 def _applied(root: Path, asked: list[str]) -> dict[str, Answer]:
     for number, text in enumerate(asked):
-        _file(root, number, f"try({{ v = {text}\n s = issensitive({text}\n) }}, null)")
+        _file(root, number, f'try({{ v = {text}\n s = issensitive({text}\n) }}, "refused")')
     failed = _without_errors(root, "apply", "-auto-approve", "-state=out.tfstate")
     state = json.loads((root / "out.tfstate").read_text(encoding="utf-8"), parse_float=Decimal)
     outputs = state["outputs"]
@@ -97,6 +97,9 @@ def _applied(root: Path, asked: list[str]) -> dict[str, Answer]:
 
 def _state_answer(output: Any) -> Answer:
     if output is None or output["value"] is None:
+        # Functions given a null of no type leave their result unknown for ever.
+        return {"value": None, "unknown": True}
+    if output["value"] == "refused":
         return {"error": "dynamic"}
     answer = {"type": output["type"][1]["v"], "value": output["value"]["v"]}
     return answer | {"sensitive": True} if output["value"]["s"] else answer

@@ -1,0 +1,143 @@
+"""What the real Terraform makes of the root modules in `roots/`, and what was recorded of it.
+
+Hides how it is asked, in two ways: `terraform test` with a mocked provider (each root's `tests/plan.tftest.hcl`), and
+`terraform plan` against a moto server. `python tests/declared/modules_oracle/module_oracle.py` records both anew.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+HERE = Path(__file__).parent
+ROOTS = HERE / "roots"
+ANSWERS = HERE / "answers"
+HOLE = "(unknown)"
+"""Stands where a planned value is unknown."""
+
+MOCKED = "(mocked)"
+"""Stands where the mocked provider made a value up."""
+
+MOCKED_DOCUMENT = '{"Mocked":true}'
+"""What the mocked provider says of every policy document."""
+
+Answer = Mapping[str, Any]
+"""`instances`: address → attribute → value, nulls left out; `outputs`: name → value."""
+
+
+def roots() -> list[str]:
+    """Names of the root modules."""
+    return sorted(path.name for path in ROOTS.iterdir() if path.is_dir())
+
+
+def recorded(root: str, way: str) -> Answer:
+    """The recorded answer, `way` being `mocked` or `planned`; numbers are `int` or `Decimal`."""
+    answer: Answer = json.loads((ANSWERS / f"{root}.{way}.json").read_text(encoding="utf-8"), parse_float=Decimal)
+    return answer
+
+
+def mocked(copy: Path, env: Mapping[str, str]) -> Answer:
+    """The plan of an initialised copy of a root with its provider mocked: values the mock makes up are `MOCKED`."""
+    return _without_made_up(_mocked(copy, env), _mocked(copy, env))
+
+
+def _mocked(copy: Path, env: Mapping[str, str]) -> Answer:
+    for line in run(copy, env, "test", "-json", "-verbose").splitlines():
+        message = json.loads(line, parse_float=Decimal)
+        if message["type"] == "test_plan":
+            return _answer(message["test_plan"])
+    raise AssertionError(f"terraform test of {copy.name} gave no plan")
+
+
+def planned(copy: Path, env: Mapping[str, str], *arguments: str) -> Answer:
+    """The plan of an initialised copy of a root, against whatever `env` points at."""
+    run(copy, env, "plan", "-input=false", "-no-color", "-out=plan", *arguments)
+    return _answer(json.loads(run(copy, env, "show", "-json", "plan"), parse_float=Decimal))
+
+
+def _answer(plan: Any) -> Answer:
+    managed = [each for each in plan["resource_changes"] if each["mode"] == "managed"]
+    return {
+        "instances": {
+            each["address"]: {
+                name: value
+                for name, value in _filled(each["change"]["after"], each["change"]["after_unknown"]).items()
+                if value is not None
+            }
+            for each in managed
+            if each["change"]["after"] is not None
+        },
+        "outputs": {
+            name: _filled(each.get("after"), each["after_unknown"])
+            for name, each in plan.get("output_changes", {}).items()
+        },
+    }
+
+
+def _filled(after: Any, unknown: Any) -> Any:
+    """A planned value with a `HOLE` wherever it is unknown."""
+    if unknown is True:
+        return HOLE
+    if isinstance(unknown, list):
+        return [_filled(each, hole) for each, hole in zip(after, unknown, strict=True)]
+    if isinstance(unknown, dict):
+        return {**(after or {}), **{key: _filled((after or {}).get(key), hole) for key, hole in unknown.items()}}
+    return after
+
+
+def _without_made_up(first: Any, second: Any) -> Any:
+    if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
+        return {key: _without_made_up(each, second[key]) for key, each in first.items()}
+    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        return list(map(_without_made_up, first, second))
+    return first if first == second and first != MOCKED_DOCUMENT else MOCKED
+
+
+def run(folder: Path, env: Mapping[str, str], *arguments: str) -> str:
+    """Terraform's standard output. Raises `RuntimeError` where it fails."""
+    done = subprocess.run(
+        ["terraform", *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"terraform {arguments[0]} in {folder}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def environment(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """This process's environment without what speaks to Terraform or AWS, and `variables`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
+    return kept | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | variables
+
+
+def copied(root: str, folder: Path, env: Mapping[str, str]) -> Path:
+    """An initialised copy of a root below `folder`."""
+    copy = folder / root
+    shutil.copytree(ROOTS / root, copy)
+    plugins = os.environ.get("DRIFTWARDEN_TF_PLUGIN_DIR", "")
+    run(copy, env, "init", "-input=false", "-no-color", *([f"-plugin-dir={plugins}"] if plugins else []))
+    return copy
+
+
+def record() -> None:
+    """Writes `answers/` anew; `AWS_ENDPOINT_URL` and the like must point at an empty moto server."""
+    ANSWERS.mkdir(exist_ok=True)
+    env = environment({name: value for name, value in os.environ.items() if name.startswith("AWS_")})
+    for root in sys.argv[1:] or roots():
+        with tempfile.TemporaryDirectory() as folder:
+            copy = copied(root, Path(folder), env)
+            for way, ask in (("mocked", mocked), ("planned", planned)):
+                encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+                text = msgspec.json.format(encoder.encode(ask(copy, env)), indent=1)
+                (ANSWERS / f"{root}.{way}.json").write_bytes(text + b"\n")
+
+
+if __name__ == "__main__":
+    record()

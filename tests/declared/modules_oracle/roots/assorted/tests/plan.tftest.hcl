@@ -1,0 +1,5 @@
+mock_provider "aws" {}
+
+run "plan" {
+  command = plan
+}
