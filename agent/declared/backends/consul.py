@@ -81,7 +81,7 @@ class _Entry(msgspec.Struct, rename="pascal"):
     session: str = ""
 
     def bytes(self) -> bytes:
-        return b64decode(self.value or "")
+        return b64decode(self.value or "", validate=True)
 
 
 class _Index(msgspec.Struct, rename="kebab"):

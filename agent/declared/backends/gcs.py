@@ -166,7 +166,7 @@ def _token(location: str, access: Access) -> str:
     try:
         given = str(access.settings.get("credentials") or "")
         if given:
-            credentials, _ = google.load_credentials_from_dict(_account(given, location, access), scopes=scopes)
+            credentials = _loaded(_account(given, location, access), scopes)
         else:
             credentials, _ = google.default(scopes=scopes)
         if target:
@@ -178,6 +178,15 @@ def _token(location: str, access: Access) -> str:
         # Not its text: it may quote what it could not read.
         raise StateError(f"{location}: Google gives us no token ({type(error).__name__}): check credentials") from None
     return str(credentials.token)
+
+
+def _loaded(account: Mapping[str, Any], scopes: list[str]) -> Any:
+    """By the loader of its kind: the general one believes whatever kind is written."""
+    if account["type"] == "service_account":
+        kind: Any = importlib.import_module("google.oauth2.service_account")
+        return kind.Credentials.from_service_account_info(account, scopes=scopes)
+    kind = importlib.import_module("google.oauth2.credentials")
+    return kind.Credentials.from_authorized_user_info(account, scopes=scopes)
 
 
 def _account(given: str, location: str, access: Access) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Hcp:
 
     def version(self, name: str, number: int) -> dict[str, Any]:
         attributes = {
-            "created-at": f"2026-01-02T00:00:{number:02}.000Z",
+            "created-at": f"2026-01-02T{number // 60:02}:{number % 60:02}:00.000Z",
             "size": len(self.states[name][number - 1]),
             "serial": number,
             "status": "finalized",
