@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
+from functools import lru_cache
 
 from agent.declared.language.error import EvaluationError
 
@@ -63,6 +64,7 @@ def _scaled(value: Decimal, exponent: int) -> Decimal:
     return Decimal((sign, digits, int(own) + exponent))
 
 
+@lru_cache(maxsize=4096)
 def nearest(value: Decimal) -> Number:
     """A decimal of any length as the binary number nearest to it."""
     if not value.is_finite():

@@ -107,6 +107,8 @@ def convertible(source: Type, target: Type, *, unsafe: bool = False) -> bool:
             return False
         return target == STRING or (unsafe and source == STRING)
     match source, target:
+        case ListOf(element), SetOf(wanted):  # forgets order and repetition
+            return unsafe and convertible(element, wanted, unsafe=True)
         case (ListOf() | SetOf() | TupleOf(), ListOf(wanted) | SetOf(wanted)) | (MapOf() | ObjectOf(), MapOf(wanted)):
             return all(convertible(each, wanted, unsafe=unsafe) for each in _parts(source))
         case TupleOf(items), TupleOf(others):

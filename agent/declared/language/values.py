@@ -246,7 +246,7 @@ def flags_of(values: Collection[Value]) -> int:
 
 def flags(value: Value) -> int:
     """What a value is or holds, as bits."""
-    return flags_of((value,))
+    return 0 if type(value) in _PLAIN else flags_of((value,))
 
 
 def force(value: Value) -> Value:
@@ -302,28 +302,26 @@ def _whys(value: Value) -> Iterable[str]:
 
 def type_of(value: Value) -> Type:
     """The type Terraform gives the value; a lazy object is forced."""
-    match value:
-        case bool():
-            return BOOL
-        case str():
-            return STRING
-        case int() | Decimal():
-            return NUMBER
-        case Null() | Unknown():
-            return value.type
-        case Sensitive():
-            return type_of(value.value)
-        case List():
-            return ListOf(value.element)
-        case Set():
-            return SetOf(value.element)
-        case Map():
-            return MapOf(value.element)
-        case Tuple():
-            return TupleOf(tuple(map(type_of, value.items)))
-        case Object():
-            return ObjectOf(tuple((name, type_of(each)) for name, each in value.items.items()))
-    return type_of(value.force())
+    form = _TYPES.get(type(value))
+    if form is not None:
+        return form(value)
+    return type_of(force(value))
+
+
+_TYPES: Mapping[type, Callable[[Any], Type]] = {
+    str: lambda _: STRING,
+    bool: lambda _: BOOL,
+    int: lambda _: NUMBER,
+    Decimal: lambda _: NUMBER,
+    Null: lambda value: value.type,
+    Unknown: lambda value: value.type,
+    Sensitive: lambda value: type_of(value.value),
+    List: lambda value: ListOf(value.element),
+    Set: lambda value: SetOf(value.element),
+    Map: lambda value: MapOf(value.element),
+    Tuple: lambda value: TupleOf(tuple([type_of(each) for each in value.items])),
+    Object: lambda value: ObjectOf(tuple([(name, type_of(each)) for name, each in value.items.items()])),
+}
 
 
 def same(left: Value, right: Value) -> bool:
