@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from agent.config import Account, Config, duration
 from agent.declared import stack
 from agent.live import aws
 from agent.live.requests import Calls
-from agent.model import GLOBAL, Gap, Scope, Snapshot, Trail
+from agent.model import GLOBAL, Gap, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
+from agent.stacks import locate, with_commit
 from agent.store import Unit, UnitSpec
 from agent.trail import files, lookup, s3
 from agent.trail import read as trail
@@ -63,6 +65,14 @@ def _session(account: Account) -> boto3.Session:
         asked["ExternalId"] = account.external_id
     issued = session.client("sts").assume_role(**asked)["Credentials"]
     return boto3.Session(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], region_name=first)
+
+
+def state_session(sessions: Sessions) -> boto3.Session | None:
+    """The first account's session; None where it cannot be had, which matters only to a state in S3."""
+    try:
+        return sessions.of(0)
+    except (ClientError, BotoCoreError, ResponseParserError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,16 @@ def lost(unit: Unit, specs: Mapping[str, Spec]) -> tuple[Gap, ...]:
     return tuple(Gap(Scope(account, region, name), why) for name, region in regions.items())
 
 
+def ticket_patterns(config: Config) -> tuple[re.Pattern[str], ...]:
+    """What a ticket reference looks like."""
+    return tuple(re.compile(pattern) for pattern in config.authority.ticket_patterns) or PATTERNS
+
+
+def _is_pending(declared: Snapshot) -> bool:
+    """Whether anything of a stack is merged and not applied: then its last commit is not the applied one."""
+    return bool(declared.pending) or any(resource.unapplied for resource in declared.resources)
+
+
 def blame(error: BaseException) -> str:
     """An error nobody foresaw, by name and place; not by its text, which may hold what was being read."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -175,28 +195,37 @@ class Collector:
 
     def _declared(self, args: Mapping[str, Any]) -> Snapshot:
         one = self.config.stack[args["stack"]]
+        located = locate(self.config, one)
+        if located.why:
+            gap = Gap(Scope(account=args["account"]), f"stack {one.name}: {located.why}")
+            return Snapshot("declared", self.started_at, gaps=(gap,))
         read = stack.read(
             one.name,
-            self.config.path(one.dir),
+            located.directory,
             state=one.state,
             account=args["account"],
             region=one.region,
-            owner=one.owner,
+            owner=partial(located.owner, one),
             key=self.key,
             taken_at=self.started_at,
             specs=self.specs,
-            session=self._state_session(),
+            session=state_session(self.sessions),
             cache=self.cache,
+            options=located.options,
         )
-        told = tuple(replace(gap, why=f"stack {one.name}: {gap.why}") for gap in read.snapshot.gaps)
-        return replace(read.snapshot, gaps=told)
-
-    def _state_session(self) -> boto3.Session | None:
-        """The first account's session; None where it cannot be had, which matters only to a state in S3."""
-        try:
-            return self.sessions.of(0)
-        except (ClientError, BotoCoreError, ResponseParserError):
-            return None
+        snapshot = read.snapshot
+        patterns = ticket_patterns(self.config)
+        return replace(
+            snapshot,
+            gaps=tuple(replace(gap, why=f"stack {one.name}: {gap.why}") for gap in snapshot.gaps),
+            limits=(
+                *snapshot.limits,
+                *(Limit(Scope(account=args["account"]), f"stack {one.name}: {note}") for note in located.notes),
+            ),
+            states=tuple(
+                with_commit(each, located, one, patterns, applied=not _is_pending(snapshot)) for each in snapshot.states
+            ),
+        )
 
     def _live(self, args: Mapping[str, Any]) -> Snapshot:
         return aws.read(
@@ -213,7 +242,7 @@ class Collector:
 
     def _trail(self, args: Mapping[str, Any]) -> Trail:
         start = self.started_at - duration(self.config.trail.lookback)
-        patterns = tuple(re.compile(pattern) for pattern in self.config.authority.ticket_patterns) or PATTERNS
+        patterns = ticket_patterns(self.config)
         sources = self._sources({int(number): name for number, name in args["accounts"].items()})
         return trail.read(sources, start, self.started_at, specs=self.specs, patterns=patterns, seal_key=self.key)
 

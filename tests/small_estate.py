@@ -34,7 +34,7 @@ resource "aws_sqs_queue" "orders" {
 
 resource "aws_iam_role" "worker" {
   name               = "worker"
-  assume_role_policy = "{}"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
 }
 
 resource "aws_s3_bucket" "raw" {

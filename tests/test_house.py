@@ -27,13 +27,15 @@ TIERS: tuple[tuple[str, ...], ...] = (
     # The line: pure.
     ("equal", "motion"),
     ("authorise", "attribute", "compare", "exposure", "rereading", "twice"),
-    ("facts", "plan", "states"),
+    ("commits", "facts", "plan", "states"),
     ("judge",),
     ("rules", "scan"),
     ("document",),
     # What reads, keeps and files.
     ("declared", "live", "store", "tickets", "trail"),
-    ("child", "collect", "filing", "proposal", "report", "ticketing", "watch"),
+    ("child", "filing", "proposal", "report", "stacks", "ticketing", "watch"),
+    ("collect",),
+    ("settle", "survey"),
     ("gather",),
     ("run",),
     ("proof",),

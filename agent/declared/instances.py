@@ -6,7 +6,7 @@ Identities and identifiers stay in clear even where Terraform marks them: AWS li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,8 @@ class Reader:
     """What is the same for all instances of a stack."""
 
     stack: str
-    owner: str
+    owner: Callable[[Source | None], str]
+    """Who owns what the code declares there."""
     key: bytes
     specs: Mapping[str, Spec]
 
@@ -115,7 +116,7 @@ def _itself(found: Found, fact: Attributes, spec: Spec, reader: Reader) -> Resou
         address=found.instance.address,
         stack=reader.stack,
         source=found.source,
-        owner=reader.owner,
+        owner=reader.owner(found.source),
         configured=found.configured,
         ignore_changes=found.ignored,
         parent=_parent(parent, fact, found.place, reader.specs),
@@ -157,7 +158,7 @@ def _part(found: Found, part: Attributes, inline: Inline, parent: Key, reader: R
         address=found.instance.address,
         stack=reader.stack,
         source=found.source,
-        owner=reader.owner,
+        owner=reader.owner(found.source),
         configured=frozenset(part) if found.code else None,
         ignore_changes=found.ignored,
         parent=parent,

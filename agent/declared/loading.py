@@ -17,6 +17,7 @@ from agent.declared.hcl.error import ParseError
 from agent.declared.language.evaluate import TooMuch
 from agent.declared.lock_file import LockError, locked
 from agent.declared.modules import Resolve, not_fetched
+from agent.declared.schemas import provider
 from agent.declared.state import State, StateError, read_state
 from agent.declared.variables import Given
 
@@ -85,6 +86,7 @@ def load(
     except StateError as error:
         why_state = str(error)
     evaluated = None
+    versions, notes = _versions(directory)
     around = Surroundings(
         workspace=workspace,
         account=account,
@@ -93,16 +95,34 @@ def load(
         repository=known.repository,
         cache=cache,
         resolve=known.resolve,
+        schema=lambda source: provider(source, versions.get(source, "")),
     )
     try:
         if known.plan:
-            evaluated = plan_json.read(directory / known.plan)
+            evaluated = plan_json.read(directory / known.plan, versions)
         elif root is not None:
             evaluated = evaluate_root(root, read, around)
     except (ParseError, TooMuch, plan_json.PlanError) as error:
         why_code = str(error)
-    versions, notes = _versions(directory)
     return Loaded(root, evaluated, why_code, read, fetched, location, why_state, versions, notes)
+
+
+def peek(
+    directory: Path,
+    state: str,
+    *,
+    session: boto3.Session | None = None,
+    cache: Path | None = None,
+    options: Options | None = None,
+) -> backends.Fetched:
+    """The state as it is now, undecoded, with its lock: whether it moved since `load` read it. Raises `StateError`."""
+    known = options or Options()
+    root, why = _code(directory, cache, known.repository) if known.hcl else (None, "")
+    if root is None and not state and known.hcl:
+        raise StateError(why)
+    workspace = known.workspace or _selected(directory, known.environment)
+    location, access = _place(directory, root, state, workspace, known, session)
+    return backends.read(location, access)
 
 
 def _code(directory: Path, cache: Path | None, repository: Path | None) -> tuple[Module | None, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agent.declared.configuration import Item, Module, read_module
 from agent.declared.hcl.error import ParseError
+from agent.declared.module_sources import package_of
 
 ModulePath = tuple[str, ...]
 """Names of module calls from the root module down, without instance keys; `()` is the root module."""
@@ -47,6 +48,8 @@ class Modules:
     resolve: Resolve = not_fetched
     repository: Path | None = None
     """Links in modules are followed within it."""
+    fetched: Path | None = None
+    """The folder that `resolve` fetches packages into."""
     _read: dict[Path, Module] = field(default_factory=dict)
     _installed: Mapping[str, str] | None = None
 
@@ -58,13 +61,18 @@ class Modules:
                 return self._module(place)
         if not source:
             return Absent("", "its source is not written out")
-        if source.startswith(("./", "../")):
+        if source.startswith(("./", "../")) and self.confined(parent) is None:
             return Absent(source, f"there is no folder {source} beside {call.file}")
         found = self.resolve(source, call.text("version"), parent.directory)
         return self._module(found) if isinstance(found, Path) else Absent(source, found)
 
+    def confined(self, module: Module) -> Path | None:
+        """The package that a fetched module came in, which it may not refer out of; None for the repository's own."""
+        return package_of(module.directory, self.fetched) if self.fetched else None
+
     def _places(self, parent: Module, path: ModulePath, source: str) -> list[Path]:
-        places = [parent.directory / source] if source.startswith(("./", "../")) else []
+        local = source.startswith(("./", "../")) and self.confined(parent) is None
+        places = [parent.directory / source] if local else []
         if self._installed is None:
             self._installed = _installed(self.root.directory)
         if ".".join(path) in self._installed:

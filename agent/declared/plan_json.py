@@ -83,8 +83,8 @@ class _Plan(msgspec.Struct):
     errored: bool = False
 
 
-def read(path: Path) -> Evaluated:
-    """The plan in a file. Raises `PlanError`."""
+def read(path: Path, versions: Mapping[str, str]) -> Evaluated:
+    """The plan in a file; `versions` are those locked, by provider source. Raises `PlanError`."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -101,10 +101,10 @@ def read(path: Path) -> Evaluated:
         raise PlanError(f"plan {path} has format version {plan.format_version[:20]}, read is version 1")
     if plan.errored:
         raise PlanError(f"plan {path} ended with an error and is not whole: plan again")
-    return _declared(plan, path.name)
+    return _declared(plan, path.name, versions)
 
 
-def _declared(plan: _Plan, shown: str) -> Evaluated:
+def _declared(plan: _Plan, shown: str, versions: Mapping[str, str]) -> Evaluated:
     blocks = dict(_blocks(plan.configuration.root_module, ()))
     providers = {name: _provider(each) for name, each in plan.configuration.provider_config.items()}
     instances: dict[str, DeclaredInstance] = {}
@@ -120,7 +120,9 @@ def _declared(plan: _Plan, shown: str) -> Evaluated:
             moved[before] = each.address
         created = each.change.actions == ("create",) or each.change.importing is not None
         names = tuple(block.expressions) if block else tuple(each.change.after)
-        values = dict(_values(each, names, used.source))
+        known = provider(used.source, versions.get(used.source, ""))
+        schema = known.resource(each.type) if known else None
+        values = dict(_values(each, names, schema.block if schema else None))
         source = Source(shown, 1)
         instances[each.address] = DeclaredInstance(
             address=each.address,
@@ -132,6 +134,7 @@ def _declared(plan: _Plan, shown: str) -> Evaluated:
             lines=dict.fromkeys(values, source),
             ignore_changes=(),
             provider=used,
+            schema=schema,
             recorded_at="" if created else before,
         )
     return Evaluated(
@@ -162,14 +165,12 @@ def _provider(each: _Provider) -> ProviderConfig:
     return ProviderConfig(f'provider["{each.full_name}"]{alias}', each.full_name, told if isinstance(told, str) else "")
 
 
-def _values(each: _ResourceChange, names: tuple[str, ...], source: str) -> Iterator[tuple[str, Value]]:
-    known = provider(source)
-    schema = known.resource(each.type) if known else None
+def _values(each: _ResourceChange, names: tuple[str, ...], block: Block | None) -> Iterator[tuple[str, Value]]:
     after = each.change.after or {}
     for name in names:
         if name not in after and not _part(each.change.after_unknown, name):
             continue
-        value = _value(after.get(name), name, schema.block if schema else None)
+        value = _value(after.get(name), name, block)
         value = _unknown(value, _part(each.change.after_unknown, name), f"{each.address}.{name}")
         hidden = each.change.after_sensitive is True or bool(_any(_part(each.change.after_sensitive, name)))
         yield name, Sensitive(value) if hidden else value

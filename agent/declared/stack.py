@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from agent.declared.loading import Loaded, Options, load
 from agent.declared.places import Place, own_place, provider_address, shared_places
 from agent.declared.schemas import agree, provider
 from agent.declared.state import Instance, State, StateError
-from agent.model import Gap, Limit, Resource, Scope, Snapshot, StateRead
+from agent.model import Gap, Limit, Resource, Scope, Snapshot, Source, StateRead
 from agent.resources import Spec
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read(
     state: str = "",
     account: str,
     region: str,
-    owner: str = "",
+    owner: str | Callable[[Source | None], str] = "",
     key: bytes,
     taken_at: datetime,
     specs: Mapping[str, Spec],
@@ -65,7 +65,8 @@ def read(
 
     `state` is where the state is: a path relative to `directory`, or `s3://bucket/key`; empty: where the module's
     `backend` block says, else `terraform.tfstate`. `account` and `region` hold where neither state nor code tells.
-    `key` seals sensitive values. `cache` is a folder for parsed files.
+    `owner` may depend on where the code declares a resource. `key` seals sensitive values. `cache` is a folder for
+    parsed files.
 
     Raises nothing for what it cannot read: an unreadable state, and code that does not parse, are gaps of the whole
     account, because what they declare is then neither managed nor unmanaged.
@@ -79,7 +80,12 @@ def read(
         if recorded is None:
             return Stack(snapshot)
     else:
-        reading = _Reading(loaded, recorded, Place(account, region), Reader(name, owner, key, specs))
+        reading = _Reading(
+            loaded,
+            recorded,
+            Place(account, region),
+            Reader(name, owner if callable(owner) else lambda _: owner, key, specs),
+        )
         limits = (*reading.limits(), *_whole(loaded, known, Scope(account=account)))
         snapshot = Snapshot(
             "declared",

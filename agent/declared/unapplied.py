@@ -28,7 +28,7 @@ from agent.declared.language.values import (
     unmarked,
     whys,
 )
-from agent.declared.schemas import Block, provider
+from agent.declared.schemas import Block
 from agent.declared.schemas.shape import recorded_name
 from agent.declared.state import Instance
 from agent.equal import canonical
@@ -61,7 +61,7 @@ def compared(found: DeclaredInstance, recorded: Mapping[str, Any], spec: Spec | 
     `recorded` are its decoded attributes. With a specification only what that compares or splits into parts is told,
     in the way it compares; without, everything the code sets.
     """
-    block = _block(found)
+    block = found.schema.block if found.schema else None
     kinds = {each.name: each for each in spec.attributes} if spec else {}
     inline = {each.attribute for each in spec.inline} if spec else set()
     differs: dict[str, Configured] = {}
@@ -77,12 +77,6 @@ def compared(found: DeclaredInstance, recorded: Mapping[str, Any], spec: Spec | 
     return Compared(differs, untold)
 
 
-def _block(found: DeclaredInstance) -> Block | None:
-    known = provider(found.provider.source)
-    schema = known.resource(found.type) if known else None
-    return schema.block if schema else None
-
-
 def _values(found: DeclaredInstance) -> Mapping[str, Value]:
     """What the code sets, forced; `tags_all` as the provider makes it of `tags` and `default_tags`."""
     values: dict[str, Value] = {}
@@ -91,7 +85,7 @@ def _values(found: DeclaredInstance) -> Mapping[str, Value]:
             values[name] = force(value)
         except EvaluationError as error:
             values[name] = Unknown(str(error))
-    block = _block(found)
+    block = found.schema.block if found.schema else None
     if block is not None and _TAGS in block.attributes and _TAGS not in values:
         tags = _all_tags(values.get("tags"), found.provider)
         if tags is not None:

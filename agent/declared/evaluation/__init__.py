@@ -23,7 +23,7 @@ from agent.declared.language.evaluate import Budget
 from agent.declared.language.functions import Place
 from agent.declared.language.values import Unknown, Value, force
 from agent.declared.modules import Absent, Modules, Resolve, not_fetched
-from agent.declared.schemas import Provider, provider
+from agent.declared.schemas import Provider, Schema, provider
 from agent.declared.state import State
 from agent.declared.variables import Given, root_values
 from agent.model import Source
@@ -45,6 +45,8 @@ class DeclaredInstance:
     lines: Mapping[str, Source]
     ignore_changes: tuple[str, ...]
     provider: ProviderConfig
+    schema: Schema | None
+    """The schema of its type; None where nobody ships one."""
     recorded_at: str
     """Its address in state, which a move may have changed; empty where state has no such instance."""
 
@@ -104,7 +106,7 @@ def evaluate_root(
 
 
 def _evaluated(root: Module, state: State | None, around: Surroundings, outputs: bool) -> Evaluated:
-    modules = Modules(root, around.cache, around.resolve, around.repository)
+    modules = Modules(root, around.cache, around.resolve, around.repository, around.cache)
     changes = refactorings(root, modules)
     run = Run(
         modules=modules,
@@ -149,6 +151,7 @@ def _instance(resource: ResourceObject, before: Mapping[str, str]) -> DeclaredIn
         lines={name: resource.line(name) for name in values},
         ignore_changes=resource.ignored(),
         provider=resource.provider,
+        schema=resource.schema,
         recorded_at=before.get(resource.address, resource.recorded_address) if there else "",
     )
 

@@ -67,7 +67,8 @@ class ModuleInstance:
         self.call = call
         self.call_scope = scope
         self.given = given or {}
-        self.place = run.place
+        package = run.modules.confined(code)
+        self.place = run.place if package is None else replace(run.place, confined_to=package)
         self.budget = run.budget
         self.values: dict[str, Value] = {}
         self.expansions: dict[str, Expansion] = {}

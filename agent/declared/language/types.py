@@ -68,7 +68,7 @@ class ObjectOf:
 Type = Primitive | ListOf | SetOf | MapOf | TupleOf | ObjectOf
 
 _PRIMITIVES = {each.name: each for each in (STRING, NUMBER, BOOL, DYNAMIC)}
-_COLLECTIONS = {"list": ListOf, "set": SetOf, "map": MapOf}
+_COLLECTIONS: Mapping[str, type[ListOf | SetOf | MapOf]] = {"list": ListOf, "set": SetOf, "map": MapOf}
 
 
 def from_json(spelled: Any) -> Type:
