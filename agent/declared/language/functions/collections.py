@@ -166,9 +166,9 @@ def _element(values: Value, index: Number) -> Value:
 
 
 def _one(values: Value) -> Value:
-    items = listed(values, sets=True)
-    if uncertain(values):
+    if isinstance(values, Unknown) or uncertain(values):
         return Unknown(whys(values), _listed_type([values]))
+    items = listed(values, sets=True)
     if len(items) > 1:
         raise EvaluationError("takes at most one item")
     return items[0] if items else Null(_listed_type([values]))

@@ -24,7 +24,7 @@ from agent.declared.language.conversion import convert
 from agent.declared.language.error import EvaluationError, TooMuch
 from agent.declared.language.functions import Function, Parameter, Place
 from agent.declared.language.types import BOOL, DYNAMIC, STRING, SetOf
-from agent.declared.language.values import Map, Object, Set, Unknown, Value, whys
+from agent.declared.language.values import Map, Null, Object, Set, Unknown, Value, whys
 
 MAX_BYTES = 16_000_000
 """Of a file whose content becomes a value."""
@@ -130,7 +130,10 @@ def _rendered(place: Place, text: str, name: str, variables: Value) -> Value:
         raise EvaluationError("the variables must be a map or an object")
     if not all(map(_IDENTIFIER.fullmatch, variables.items)):
         raise EvaluationError("the name of a variable must begin with a letter, and have no spaces")
-    return place.render(text, name, variables.items)
+    found = place.render(text, name, variables.items)
+    if isinstance(found, Null):
+        raise EvaluationError("the template gives null")
+    return found
 
 
 # --- paths -------------------------------------------------------------------------------------------------------
