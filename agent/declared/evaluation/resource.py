@@ -7,6 +7,7 @@ only when something asks for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agent.declared import data
@@ -77,18 +78,18 @@ class _Instance:
         """Its address in the state as the configuration's moves leave it; empty where it is not in it."""
         return self.instance.address if self.instance else ""
 
-    @property
+    @cached_property
     def provider(self) -> ProviderConfig:
         """Its provider configuration."""
         return self.module.provider(*local_name(self.item, self.type))
 
-    @property
+    @cached_property
     def block(self) -> Block | None:
         """The schema of its body; None where nobody ships one."""
         found = self.schema
         return found.block if found else None
 
-    @property
+    @cached_property
     def schema(self) -> Schema | None:
         """The schema of its type."""
         known = self.module.run.schema(self.provider.source)
