@@ -184,7 +184,8 @@ def _parse_expressions(tokens: list[_Token], text: str, file: str, nested: int) 
         first = starts[max(bisect_right(starts, error.line) - 1, 0)]
         beyond = min(max(error.line - first, 0), token.text.count("\n"))
         column = error.column + (_column(text, token.at) - 1 if error.line == first else 0)
-        raise ParseError(file, text.count("\n", 0, token.at) + 1 + beyond, column, error.message) from None
+        message = error.message.replace("`)` or the end of the line would", "`}` would")
+        raise ParseError(file, text.count("\n", 0, token.at) + 1 + beyond, column, message) from None
     for token, attribute in zip(tokens, body.attributes, strict=True):
         token.expression = attribute.value
 

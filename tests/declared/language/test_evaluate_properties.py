@@ -27,7 +27,7 @@ from agent.declared.language.values import (
     force,
 )
 
-FAST = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Instance:
