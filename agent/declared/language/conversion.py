@@ -148,6 +148,8 @@ def _to_list(value: Value, type_: Type) -> Value:
         return value
     if isinstance(value, Set) and value.flags & UNKNOWN and len(value.items) > 1:
         return Unknown(whys(value), plain_type(type_))
+    if not items:
+        return List((), _kept(value, type_.element))
     return _alike("list", [_at(f"[{i}]", each, type_.element) for i, each in enumerate(items)], type_.element, List)
 
 
@@ -156,7 +158,16 @@ def _to_set(value: Value, type_: Type) -> Value:
     items = _sequence(value, type_)
     if isinstance(value, Set) and value.element == type_.element and not _open(type_.element):
         return value
+    if not items:
+        return Set((), _kept(value, type_.element))
     return _alike("set", [_at(f"[{i}]", each, type_.element) for i, each in enumerate(items)], type_.element, _set)
+
+
+def _kept(empty: Value, element: Type) -> Type:
+    """The element's type of a collection made from an empty one: what is left open is as it was."""
+    if not isinstance(empty, List | Set | Map):
+        return plain_type(element)
+    return type_of(convert(Unknown((), empty.element), element))
 
 
 def _set(items: Iterable[Value], element: Type) -> Value:
@@ -173,6 +184,8 @@ def _to_map(value: Value, type_: Type) -> Value:
         raise _mismatch(type_)
     if isinstance(value, Map) and value.element == type_.element and not _open(type_.element):
         return value
+    if not value.items:
+        return Map({}, _kept(value, type_.element))
     items = [_at("an element", each, type_.element) for each in value.items.values()]
     return _alike("map", items, type_.element, lambda each, kind: Map(dict(zip(value.items, each, strict=True)), kind))
 
@@ -181,7 +194,7 @@ def _alike(kind: str, items: list[Value], element: Type, build: Callable[[list[V
     """A collection of items that were converted; where the element's type is open, of the type they have in common."""
     if not _open(element):
         return build(items, element)
-    if not has_dynamic(element) or not items:
+    if not has_dynamic(element):
         return build(items, plain_type(element))
     for _ in range(2):  # the first round may leave parts open that the second one closes
         types = list(dict.fromkeys(map(type_of, items)))

@@ -58,8 +58,13 @@ def for_(expression: tree.For, scope: Scope) -> Value:
         result: Value = Unknown(whys(source))
         return Sensitive(result) if hidden else result
     loop = _Loop(expression)
-    for inner in each_element(expression.key_name, expression.value_name, source, Inner(scope)):
-        loop.step(inner)
+    inner = Inner(scope)
+    for one in each_element(expression.key_name, expression.value_name, source, inner):
+        loop.step(one)
+    if expression.condition is not None and not inner.names:
+        # A condition that can only fail is refused though there is no element.
+        inner.names.update({expression.key_name: Unknown(()), expression.value_name: Unknown(())})
+        condition(expression.condition, "for … if", inner)
     result = loop.result()
     return Sensitive(result) if hidden or loop.hidden else result
 

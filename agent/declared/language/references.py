@@ -8,7 +8,6 @@ from agent.declared.hcl import tree
 from agent.declared.language import access
 from agent.declared.language.error import EvaluationError, TooMuch
 from agent.declared.language.scope import KNOWN, Inner, Scope, endless, step
-from agent.declared.language.types import DYNAMIC
 from agent.declared.language.values import List, Null, Sensitive, Set, Tuple, Unknown, Value, type_of, whys
 
 
@@ -103,5 +102,9 @@ def _splatted(source: Value, each: tree.Expression, scope: Scope) -> Value:
         return Tuple(found)
     if isinstance(each, tree.Item):
         return List(found, source.element)
+    if not found:
+        # Of an empty list, the type says what the elements would have given, or that they would have failed.
+        inner.names[_ELEMENT] = Unknown((), source.element)
+        return List((), type_of(step(each, inner)))
     types = set(map(type_of, found))
-    return List(found, types.pop() if types else DYNAMIC) if len(types) <= 1 else Tuple(found)
+    return List(found, types.pop()) if len(types) == 1 else Tuple(found)

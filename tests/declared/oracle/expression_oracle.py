@@ -1,7 +1,8 @@
 """The expressions of this folder, what the real Terraform makes of them, and what was recorded of it.
 
 Hides how Terraform is asked: one root module with a file and an output for each expression, applied once. A file with
-an error is dropped and the run repeated. `python tests/declared/oracle/expression_oracle.py` records the answers anew.
+an error is dropped and the run repeated.
+`python tests/declared/oracle/expression_oracle.py [GROUP…]` records anew.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -163,15 +165,16 @@ def terraform_version() -> str:
     return str(json.loads(_terraform(HERE, "version", "-json"))["terraform_version"])
 
 
-def record() -> None:
-    """Writes `answers.jsonl` anew."""
+def record(anew: Iterable[str]) -> None:
+    """Writes `answers.jsonl`: the named groups, or all where none is named, are asked again."""
     encoder = msgspec.json.Encoder(decimal_format="number")
+    named = set(anew) or set(groups())
     lines = [encoder.encode({"terraform": terraform_version()})]
     for group in groups():
-        for expression, answer in ask(group).items():
+        for expression, answer in (ask(group) if group in named else recorded()[group]).items():
             lines.append(encoder.encode({"group": group, "expression": expression, **answer}))
     ANSWERS.write_bytes(b"\n".join(lines) + b"\n")
 
 
 if __name__ == "__main__":
-    record()
+    record(sys.argv[1:])

@@ -114,7 +114,10 @@ def _hashing(algorithm: str, *, as_base64: bool = False) -> Callable[[Place, str
 def _templatefile(place: Place, path: Value, variables: Value) -> Value:
     if isinstance(path, Unknown) or isinstance(variables, Unknown):
         return Unknown((*whys(path), *(variables.why if isinstance(variables, Unknown) else ())))
-    return _rendered(place, _text(place, str(path)), str(path), variables)
+    result = _rendered(place, _text(place, str(path)), str(path), variables)
+    if isinstance(result, Null):
+        raise EvaluationError("the template's result is null")
+    return result
 
 
 def _templatestring(place: Place, template: Value, variables: Value) -> Value:
