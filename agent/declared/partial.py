@@ -106,6 +106,10 @@ class _Memory(msgspec.Struct):
     backend: _Backend | None = None
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_MEMORY = msgspec.json.Decoder(_Memory)
+
+
 def remembered(directory: Path, data: str = "") -> tuple[str, Mapping[str, Any]]:
     """Type and settings of the backend that `terraform init` was last run with in `directory`; `("", {})`: never.
 
@@ -120,7 +124,7 @@ def remembered(directory: Path, data: str = "") -> tuple[str, Mapping[str, Any]]
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        backend = msgspec.json.decode(raw, type=_Memory).backend
+        backend = _MEMORY.decode(raw).backend
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise StateError(f"{path} is not what `terraform init` writes: remove it") from None
     if backend is None:

@@ -51,6 +51,10 @@ class _Telling(msgspec.Struct):
     region: str | None = None
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_TELLING = msgspec.json.Decoder(_Telling)
+
+
 def provider_address(text: str) -> ProviderAddress:
     """`module.a.provider["registry.terraform.io/hashicorp/aws"].west` in its parts; empty parts for anything else."""
     found = _PROVIDER.match(text)
@@ -67,7 +71,7 @@ def module_path(address: str) -> tuple[str, ...]:
 def own_place(instance: Instance) -> Place:
     """What the instance itself tells."""
     try:
-        told = msgspec.json.decode(instance.recorded, type=_Telling)
+        told = _TELLING.decode(instance.recorded)
     except (msgspec.MsgspecError, RecursionError):
         return Place()
     found = _ARN.match(told.arn or "")

@@ -83,6 +83,10 @@ class _Plan(msgspec.Struct):
     errored: bool = False
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_PLAN = msgspec.json.Decoder(_Plan)
+
+
 def read(path: Path, versions: Mapping[str, str]) -> Evaluated:
     """The plan in a file; `versions` are those locked, by provider source. Raises `PlanError`."""
     try:
@@ -93,7 +97,7 @@ def read(path: Path, versions: Mapping[str, str]) -> Evaluated:
     if len(data) > MAX_BYTES:
         raise PlanError(f"plan {path} has more than {MAX_BYTES:,} bytes: split the stack")
     try:
-        plan = msgspec.json.decode(data, type=_Plan)
+        plan = _PLAN.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         why = "it is not what `terraform show -json PLAN` writes"
         raise PlanError(f"plan {path}: {why} ({type(error).__name__})") from None

@@ -158,6 +158,11 @@ class _Head(msgspec.Struct):
     encrypted_data: msgspec.Raw = msgspec.Raw()
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+for _each in (_State, _Head):
+    msgspec.json.Decoder(_each)
+
+
 def read_state(data: bytes, name: str, *, limit: int = MAX_BYTES) -> State:
     """A state file's content → what is in it.
 

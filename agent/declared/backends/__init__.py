@@ -152,10 +152,14 @@ class _Lock(msgspec.Struct, rename="pascal"):
     created: str = ""
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_LOCK = msgspec.json.Decoder(_Lock)
+
+
 def holder(info: bytes | str) -> str:
     """Who holds a lock, by the JSON that Terraform leaves in it: `ann@host (OperationTypeApply since 2026-…)`."""
     try:
-        lock = msgspec.json.decode(info, type=_Lock)
+        lock = _LOCK.decode(info)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "somebody"
     since = f" since {lock.created}" if lock.created else ""

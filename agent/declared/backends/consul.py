@@ -91,6 +91,10 @@ class _Index(msgspec.Struct, rename="kebab"):
     chunks: list[str]
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_ENTRIES, _INDEX = msgspec.json.Decoder(list[_Entry]), msgspec.json.Decoder(_Index)
+
+
 class _Store:
     def __init__(self, web: Web, host: str, access: Access) -> None:
         settings = access.settings
@@ -111,7 +115,7 @@ class _Store:
         if answer.status == 404:
             return None
         try:
-            (found,) = msgspec.json.decode(answer.body, type=list[_Entry])
+            (found,) = _ENTRIES.decode(answer.body)
         except (msgspec.DecodeError, ValueError, RecursionError):
             raise StateError(f"{self.web.location}: answered what Consul does not: correct its `address`") from None
         return found
@@ -140,7 +144,7 @@ class _Store:
         if b'"current-hash"' not in value[:4096]:
             return None
         try:
-            return msgspec.json.decode(value, type=_Index)
+            return _INDEX.decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 

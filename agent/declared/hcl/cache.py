@@ -20,6 +20,8 @@ from agent.declared.hcl.tree import Body
 _FORMAT = "4"
 """Raised whenever `tree` or the conversion changes meaning."""
 _DIGEST = 16
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_BODY = msgspec.msgpack.Decoder(Body)
 
 
 def key(data: bytes) -> str:
@@ -46,7 +48,7 @@ def load(folder: Path, name: str) -> Body | None:
         digest, payload = entry[:_DIGEST], entry[_DIGEST:]
         if hashlib.blake2b(payload, digest_size=_DIGEST).digest() != digest:
             return None
-        return msgspec.msgpack.decode(payload, type=Body)
+        return _BODY.decode(payload)
     except (OSError, msgspec.MsgspecError, RecursionError):
         return None
 

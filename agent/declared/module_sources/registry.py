@@ -31,6 +31,10 @@ class _Location(msgspec.Struct):
     location: str = ""
 
 
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+_VERSIONS, _LOCATION = msgspec.json.Decoder(_Versions), msgspec.json.Decoder(_Location)
+
+
 def published(module: RegistryModule, web: Web) -> tuple[str, ...]:
     """Every version of a module. Raises `SourceError`."""
     url = f"{_service(module, web)}{_path(module)}/versions"
@@ -42,7 +46,7 @@ def published(module: RegistryModule, web: Web) -> tuple[str, ...]:
     if status != 200:
         raise SourceError(f"{shown(url)} answers {status}")
     try:
-        answer = msgspec.json.decode(body, type=_Versions)
+        answer = _VERSIONS.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise SourceError(f"{shown(url)} answers what is no list of versions") from None
     return tuple(each.version for one in answer.modules for each in one.versions)
@@ -68,7 +72,7 @@ def location(module: RegistryModule, version: Version, web: Web) -> str:
     found = headers.get("x-terraform-get", "")
     if not found and status == 200:
         try:
-            found = msgspec.json.decode(body, type=_Location).location
+            found = _LOCATION.decode(body).location
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             found = ""
     if status not in (200, 204) or not found:

@@ -8,7 +8,7 @@ position; each stands behind those it consists of.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from agent.declared.schemas.block import Mode
 
@@ -89,3 +89,8 @@ class Header(Struct, frozen=True, array_like=True, gc=False):
     chunks: tuple[int, ...]
     """Bytes of each chunk, compressed."""
     places: tuple[Place, ...]
+
+
+# Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
+for _each in (Header, Entry):
+    msgpack.Decoder(_each)
