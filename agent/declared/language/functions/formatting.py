@@ -62,7 +62,7 @@ def formatted(template: str, arguments: Sequence[Value]) -> str:
         if found["percent"]:
             parts.append("%")
             continue
-        following = int(found["argument"]) if found["argument"] and len(found["argument"]) < 10 else following + 1
+        following = int(found["argument"][:10]) if found["argument"] else following + 1
         used = max(used, following)
         if following > len(arguments):
             raise EvaluationError(f"the verb at character {start + 1} of `format` has no argument {following}")

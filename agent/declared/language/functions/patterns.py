@@ -24,8 +24,8 @@ LONGEST_PATTERN = 10_000
 MEMORY = 4 * 2**20
 """Bytes RE2 may use for one pattern; one that needs more is refused."""
 
-MOST_WORK = 10**10
-"""Characters that all searches for one function may look at, at the very most: some ten seconds."""
+MOST_WORK = 5 * 10**8
+"""Characters that all searches for one function may look at, at the very most: some two seconds."""
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 """How a replacement names a group; what is like it and is not, is left as it stands."""

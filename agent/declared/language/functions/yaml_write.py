@@ -156,24 +156,28 @@ def _line(page: _Page, part: str, indent: int) -> None:
         page.write(part)
 
 
+_WORD_OR_SPACE = re.compile("[^ ]+| ")
+
+
 def _quoted(page: _Page, value: str, indent: int, *, may_break: bool) -> None:
+    bounded(len(value))
     page.token('"')
+    escapes = {ord(each): _escape(each) for each in set(_ESCAPED.findall(value))}
     after_space = False
     last = len(value) - 1
-    for at, each in enumerate(value):
-        if each == " " and may_break and not after_space and page.column > _WIDTH and 0 < at < last:
+    for found in _WORD_OR_SPACE.finditer(value):
+        space, at = found[0] == " ", found.start()
+        if space and may_break and not after_space and page.column > _WIDTH and 0 < at < last:
             page.line(indent)
             if value[at + 1] == " ":
                 page.write("\\")
         else:
-            page.write(_escaped(each))
-        after_space = each == " "
+            page.write(found[0].translate(escapes))
+        after_space = space
     page.write('"')
 
 
-def _escaped(character: str) -> str:
-    if not _ESCAPED.match(character):
-        return character
+def _escape(character: str) -> str:
     if character in _NAMES:
         return f"\\{_NAMES[character]}"
     code = ord(character)
