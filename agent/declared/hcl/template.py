@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.declared.hcl import tree
-from agent.declared.hcl.correct import code_end, correct, error_at
+from agent.declared.hcl.correct import MAX_DEPTH, code_end, correct, error_at
 from agent.declared.hcl.error import ParseError
 
 MAX_CHARACTERS = 5_000_000
@@ -66,6 +66,7 @@ def _parsed(text: str, file: str, line: int, flush: bool, nested: int) -> tree.E
     """Remembered: a template file is rendered for one instance after the other."""
     try:
         tokens = list(_tokens(text, file))
+        _check_depth(tokens, text, file)
         _trim(tokens)
         if flush:
             _unindent(tokens)
@@ -73,8 +74,6 @@ def _parsed(text: str, file: str, line: int, flush: bool, nested: int) -> tree.E
         parts, _ = _nest(tokens, 0, text, file, None)
     except ParseError as error:
         raise ParseError(file, line + error.line - 1, error.column, error.message) from None
-    except RecursionError:
-        raise ParseError(file, line, 1, "directives of this template are nested too deeply to read") from None
     if all(isinstance(each, str) for each in parts):
         return tree.Literal("".join(map(str, parts)))
     return tree.Template(parts)
@@ -135,6 +134,14 @@ def _inserted(text: str, file: str, opened: re.Match[str], end: int) -> _Token:
     return token
 
 
+def _check_depth(tokens: list[_Token], text: str, file: str) -> None:
+    depth = 0
+    for token in tokens:
+        depth += {"if": 1, "for": 1, "endif": -1, "endfor": -1}.get(token.kind, 0)
+        if depth > MAX_DEPTH:
+            raise error_at(text, file, token.start, f"more than {MAX_DEPTH} directives within directives: split them")
+
+
 def _trim(tokens: list[_Token]) -> None:
     """Takes away what strip markers point at: the blanks of the text next to them, not those of further lines."""
     for i, token in enumerate(tokens):
@@ -180,12 +187,13 @@ def _parse_expressions(tokens: list[_Token], text: str, file: str, nested: int) 
     try:
         body = convert(correct("".join(pieces), file), file, nested)
     except ParseError as error:
-        token = tokens[max(bisect_right(starts, error.line) - 1, 0)]
-        first = starts[max(bisect_right(starts, error.line) - 1, 0)]
-        beyond = min(max(error.line - first, 0), token.text.count("\n"))
-        column = error.column + (_column(text, token.at) - 1 if error.line == first else 0)
-        message = error.message.replace("`)` or the end of the line would", "`}` would")
-        raise ParseError(file, text.count("\n", 0, token.at) + 1 + beyond, column, message) from None
+        i = max(bisect_right(starts, error.line) - 1, 0)
+        token, beyond = tokens[i], error.line - starts[i]
+        at = token.at + len(token.text)  # where the error is our own closing bracket
+        if 0 <= beyond <= token.text.count("\n"):
+            lines = token.text.split("\n")
+            at = token.at + sum(len(each) + 1 for each in lines[:beyond]) + min(error.column - 1, len(lines[beyond]))
+        raise error_at(text, file, at, error.message.replace("`)` or the end of the line would", "`}` would")) from None
     for token, attribute in zip(tokens, body.attributes, strict=True):
         token.expression = attribute.value
 
