@@ -24,7 +24,9 @@ from agent.model import (
     Open,
     Resource,
     Secret,
+    StateRead,
     Trail,
+    Unapplied,
     Unknown,
     Update,
     Verdict,
@@ -80,7 +82,9 @@ def document(
                 "gaps": [_scoped(gap) for gap in trail.gaps],
             },
         },
+        "states": [_state(read) for read in scan.states],
         "drifts": [_drift(drift) for drift in scan.drifts],
+        "unapplied": [_unapplied(one) for one in scan.pending],
         "changes": [_change(item, resources) for item in scan.changes],
         "findings": [_finding(one, broken[one.id], case_of.get(one.id)) for one in scan.findings],
         "cases": [_case(case) for case in after],
@@ -149,6 +153,39 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "part": drift.part.id if drift.part else None,
         "detail": list(drift.detail),
         "source": str(drift.source) if drift.source else None,
+        "note": drift.note,
+    }
+
+
+def _unapplied(one: Unapplied) -> dict[str, Any]:
+    return {
+        "stack": one.stack,
+        "address": one.address,
+        "action": one.action,
+        "source": str(one.source) if one.source else None,
+        "why": one.why,
+    }
+
+
+def _state(read: StateRead) -> dict[str, Any]:
+    return {
+        "stack": read.stack,
+        "location": read.location,
+        "lineage": read.lineage,
+        "serial": read.serial,
+        "digest": read.digest,
+        "terraform_version": read.terraform_version,
+        "providers": [f"{name} {version}" for name, version in sorted(read.provider_versions.items())],
+        "accounts": list(read.accounts),
+        "resources": len(read.addresses),
+        "read_at": stamp(read.read_at) if read.read_at else None,
+        "modified": stamp(read.modified) if read.modified else None,
+        "locked": read.locked or None,
+        "in_motion": read.in_motion or None,
+        "commit": read.commit or None,
+        "commit_author": read.commit_author or None,
+        "reviewers": list(read.reviewers),
+        "claims": [claim.text for claim in read.claims],
     }
 
 
@@ -209,6 +246,8 @@ def _finding(finding: Finding, violations: Sequence[Violation], case: str | None
         ],
         "changes": [{**_call(item.change), "verdict": _verdict(item.verdict)} for item in finding.changes],
         "unexplained": finding.unexplained or None,
+        "cause": finding.cause or None,
+        "notes": list(finding.notes),
         "verdict": _verdict(finding.verdict),
         "severity": worst(violation.severity for violation in violations) if violations else None,
         "rules": sorted({violation.rule for violation in violations}),

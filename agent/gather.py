@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 from agent.collect import Collector, Plan, Sessions, blame, lost, units
@@ -20,6 +21,7 @@ from agent.config import Config, duration
 from agent.declared.sensitive import seal_alike, seal_calls
 from agent.model import Gap, Snapshot, Trail
 from agent.resources import Spec
+from agent.settle import settle, unread_states
 from agent.store import Store, Unit
 from agent.store.codec import decode, encode
 from agent.trail.read import merge
@@ -66,9 +68,10 @@ def gather(
     store.units.add(run_id, planned.units)
     with ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="aws") as pool:
         collector = Collector(config, sessions, specs, key, started, pool, config.path(config.store.cache))
-        _work(store, run_id, collector, progress)
-    join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
-    declared, live, trail = _sides(store, run_id, planned, collector)
+        _work(store, run_id, planned, collector, progress)
+        join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
+        progress("looking at the states again")
+        declared, live, trail = _sides(store, run_id, planned, collector)
     return Gathered(declared, live, trail, planned.read, collector.calls.total, join)
 
 
@@ -77,9 +80,9 @@ def owner() -> str:
     return f"{os.uname().nodename}/{os.getpid()}/{threading.get_ident()}"
 
 
-def _work(store: Store, run_id: str, collector: Collector, progress: Progress) -> None:
+def _work(store: Store, run_id: str, planned: Plan, collector: Collector, progress: Progress) -> None:
     """Reads units in threads until none but the join is left. One whose reading breaks is tried again, then lost."""
-    declared = _Declared(store, run_id, collector.specs)
+    declared = _Declared(store, run_id, planned, collector)
 
     def read(unit: Unit) -> None:
         result = collector.run(unit)
@@ -125,9 +128,10 @@ def _renew(store: Store, running: dict[Future[None], Unit]) -> None:
 class _Declared:
     """The declared side of a run, as soon as every stack has been read; decoded once for all threads."""
 
-    def __init__(self, store: Store, run_id: str, specs: Mapping[str, Spec]) -> None:
+    def __init__(self, store: Store, run_id: str, planned: Plan, collector: Collector) -> None:
         self._store = store
-        self._specs = specs
+        self._planned = planned
+        self._collector = collector
         self._run_id = run_id
         self._lock = threading.Lock()
         self._side: Snapshot | None = None
@@ -139,7 +143,10 @@ class _Declared:
                 found = [one for one in self._store.units.results(self._run_id) if one[0].kind == "declared"]
                 if all(unit.state in ("done", "failed") for unit, _ in found):
                     parts = [decode(Snapshot, result.decode()) for _, result in found if result is not None]
-                    gaps = [gap for unit, result in found if result is None for gap in lost(unit, self._specs)]
+                    gaps = [
+                        gap for unit, result in found if result is None for gap in lost(unit, self._collector.specs)
+                    ]
+                    gaps += _unread(self._planned, self._collector, parts)
                     self._side = _joined("declared", parts, datetime.now(UTC), gaps)
                 else:
                     time.sleep(_POLL)
@@ -149,7 +156,7 @@ class _Declared:
 def _sides(store: Store, run_id: str, planned: Plan, collector: Collector) -> tuple[Snapshot, Snapshot, Trail]:
     """The results of all units as two snapshots and one trail. A unit without a result is a gap."""
     started = collector.started_at
-    sides: dict[str, list[Snapshot]] = {"declared": [], "live": []}
+    sides: dict[str, dict[str, tuple[Unit, Snapshot]]] = {"declared": {}, "live": {}}
     trails = [Trail(started - duration(collector.config.trail.lookback), started)]
     gaps: dict[str, list[Gap]] = {"declared": [], "live": [*planned.gaps], "trail": []}
     for unit, result in store.units.results(run_id):
@@ -160,13 +167,27 @@ def _sides(store: Store, run_id: str, planned: Plan, collector: Collector) -> tu
         elif unit.kind == "trail":
             trails.append(decode(Trail, result.decode()))
         else:
-            sides[unit.kind].append(decode(Snapshot, result.decode()))
+            sides[unit.kind][unit.name] = unit, decode(Snapshot, result.decode())
+    settled = settle(collector, sides["declared"], sides["live"])
+    gaps["declared"] += _unread(planned, collector, settled.declared)
     trail = merge(trails)
+    roles = [pipeline.role for pipeline in collector.config.authority.pipeline]
     return (
-        _joined("declared", sides["declared"], started, gaps["declared"]),
-        _joined("live", sides["live"], started, gaps["live"]),
-        replace(trail, gaps=(*trail.gaps, *gaps["trail"])),
+        _joined("declared", settled.declared, started, gaps["declared"]),
+        _joined("live", settled.live, started, gaps["live"]),
+        replace(
+            trail,
+            gaps=(*trail.gaps, *gaps["trail"]),
+            # Who else signed in says nothing of a state, and there may be thousands.
+            sessions=tuple(one for one in trail.sessions if any(fnmatchcase(one.actor.role, role) for role in roles)),
+        ),
     )
+
+
+def _unread(planned: Plan, collector: Collector, parts: Sequence[Snapshot]) -> list[Gap]:
+    """Gaps for the states that are known to exist and that no stack reads."""
+    states = [read for part in parts for read in part.states]
+    return unread_states(collector.config, states, (account for account, _ in planned.read))
 
 
 def _joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[Gap]) -> Snapshot:
@@ -176,4 +197,6 @@ def _joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[G
         tuple(one for part in parts for one in part.resources),
         (*(one for part in parts for one in part.gaps), *gaps),
         tuple(one for part in parts for one in part.limits),
+        tuple(one for part in parts for one in part.pending),
+        tuple(one for part in parts for one in part.states),
     )

@@ -23,6 +23,7 @@ from agent import store as stores
 from agent import ticketing
 from agent.child import EXIT, MISUSE
 from agent.clean import clean
+from agent.commits import with_commits
 from agent.config import Config, ConfigError, load
 from agent.document import document, with_tickets
 from agent.filing import Filed, drain
@@ -64,7 +65,9 @@ def run(config: Config, *, dry_run: bool = False, progress: Progress = lambda _:
         place.scans.begin(run_id, started, config.sha256, ruleset_sha256(rules))
         got = gather(place, run_id, config, key=key, specs=specs, started=started, progress=progress)
         progress(f"comparing {len(got.declared.resources)} declared with {len(got.live.resources)} live resources")
-        trail = _with_remembered(got.trail, store)
+        remembered = _with_remembered(got.trail, store)
+        reads = (*store.states.history(remembered.start), *got.declared.states)
+        trail = with_commits(remembered, reads, got.declared.resources, ticketing.pipelines(config))
         authority = ticketing.authority(config, systems, trail)
         found = scan(
             Collected(
@@ -77,6 +80,9 @@ def run(config: Config, *, dry_run: bool = False, progress: Progress = lambda _:
                 authority=authority,
                 rules=rules,
                 specs=specs,
+                complete=config.estate.complete,
+                states=store.states.last(),
+                earlier=tuple(known.finding for known in store.findings.open().values() if known.finding.cause),
             ),
             datetime.now(UTC),
         )
@@ -140,7 +146,7 @@ def _with_remembered(trail: Trail, store: Store) -> Trail:
     """The trail with the calls behind findings that still differ: drift outlives the window its calls were read in."""
     changes = {change.event_ids: change for change in trail.changes}
     for known in store.findings.open().values():
-        for item in known.finding.changes if known.finding.drifts else ():
+        for item in known.finding.changes if known.finding.differences else ():
             if item.change.time < trail.start:
                 changes.setdefault(item.change.event_ids, item.change)
     return replace(trail, changes=tuple(sorted(changes.values(), key=lambda one: (one.time, one.event_ids))))
@@ -177,6 +183,7 @@ def _commit(store: Store, join: Unit | None, found: Scan, shown: dict[str, Any],
                 for resource in found.accept
             ),
             forgotten=found.forget,
+            states=found.keep,
             actions=found.actions if filing else (),
         ),
         join,

@@ -41,6 +41,14 @@ def open_systems(config: Config) -> Systems:
     return Systems(tuple(made.values()), made.get(name))
 
 
+def pipelines(config: Config) -> tuple[Pipeline, ...]:
+    """The trusted deployers of a configuration."""
+    return tuple(
+        Pipeline(one.name, one.role, one.subject, one.source_identity, one.source_ips)
+        for one in config.authority.pipeline
+    )
+
+
 def authority(config: Config, systems: Systems, trail: Trail) -> Authority:
     """Everything the verdicts on a trail's changes rest on. Asks the ticket systems; never raises for their silence."""
     asked = config.authority
@@ -52,9 +60,7 @@ def authority(config: Config, systems: Systems, trail: Trail) -> Authority:
             tuple(ticket for answer in answers for ticket in answer.found),
             tuple(reason for answer in answers for reason in answer.unanswered),
         ),
-        pipelines=tuple(
-            Pipeline(one.name, one.role, one.subject, one.source_identity, one.source_ips) for one in asked.pipeline
-        ),
+        pipelines=pipelines(config),
         people=asked.people,
         paths={**PATHS, **{str(path): tests for path, tests in asked.paths.items()}},
         approved_states=frozenset(state.lower() for state in asked.approved_states),

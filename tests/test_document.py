@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from line import GROUP_KEY, NOON, QUEUE_KEY, SPECS, group, passes, queue, rule, ticket
+from line import GROUP_KEY, NOON, QUEUE_KEY, SPECS, group, passes, queue, rule, state, ticket
 from trail_records import ACCOUNT, QUEUE, REGION, TERRAFORM, in_role, record, trail_of
 
 from agent import model
 from agent.attribute import finding_id
 from agent.document import SCHEMA, document, plain, stamp, with_tickets
-from agent.model import Case, Gap, Key, Open, Resource, Scope, Secret, Source, TicketEvent, Unknown
+from agent.model import Case, Claim, Gap, Key, Open, Resource, Scope, Secret, Source, TicketEvent, Unapplied, Unknown
 from agent.plan import Known
 from agent.scan import Scan
 from agent.seal import seal
@@ -134,12 +134,36 @@ def hostile() -> dict[str, Any]:
     return documented(declared=[declared], seen=seen, records=[call], gaps=[Gap(Scope(type=HOSTILE), HOSTILE)])
 
 
+def merged_and_not_applied() -> dict[str, Any]:
+    edited = replace(
+        queue(), unapplied={"visibility_timeout_seconds": 90, "tags_all": {"Token": seal(b"k" * 32, CANARY)}}
+    )
+    waiting = (
+        Unapplied("shop", "aws_sqs_queue.new", "create", Source("main.tf", 9)),
+        Unapplied(HOSTILE, HOSTILE, "destroy", why=HOSTILE),
+    )
+    seen = [queue(visibility_timeout_seconds=60)]
+    return documented(declared=[edited], seen=seen, accepted=[queue()], records=[record()], pending=waiting)
+
+
+def state_edited() -> dict[str, Any]:
+    edited = state(5, addresses={}, modified=NOON, commit="4f1c2a9", claims=(Claim("CHG-7", "commit trailer"),))
+    moving = state(stack="billing", location="billing.tfstate", in_motion="its state is locked (dana)", locked="dana")
+    return documented(declared=[queue()], seen=[queue()], before=[state(read_at=STARTED)], states=[edited, moving])
+
+
+def in_no_configured_stack() -> dict[str, Any]:
+    other = replace(queue(), key=replace(QUEUE_KEY, id=QUEUE_KEY.id + "-2"), identifiers=())
+    return documented(declared=[queue()], seen=[queue(), other], complete=False)
+
+
 SCANS: tuple[Callable[[], dict[str, Any]], ...] = tuple(
     map(
         functools.cache,
         (
             *(clean, by_hand, part_added, policy_changed, gone_and_unmanaged, not_read, trail_stopped, unknown_call),
             *(denied, regularised, laptop_apply, flood, open_before, unknown_and_secret, hostile),
+            *(merged_and_not_applied, state_edited, in_no_configured_stack),
         ),
     )
 )
@@ -392,3 +416,39 @@ def test_what_is_not_json_becomes_it() -> None:
 def test_a_time_is_in_utc_to_the_second() -> None:
     assert stamp(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)) == "2026-01-02T03:04:05Z"
     assert stamp(STARTED) == "2026-03-02T12:00:00Z"
+
+
+# --- states, and what is merged ------------------------------------------------------------------------------
+
+
+def test_merged_and_changed_by_hand_stand_side_by_side() -> None:
+    found = merged_and_not_applied()
+    (finding,) = found["findings"]
+    assert [(one["kind"], one["attribute"], one["declared"], one["live"]) for one in finding["drifts"]] == [
+        ("unapplied", "tags_all", {"Token": f"(sensitive, {seal(b'k' * 32, CANARY).digest[:8]})"}, {"Team": "shop"}),
+        ("changed", "visibility_timeout_seconds", 30, 60),
+        ("unapplied", "visibility_timeout_seconds", 90, 30),
+    ]
+    assert finding["verdict"]["outcome"] == "unauthorised"
+    assert [one["action"] for one in found["unapplied"]] == ["create", "destroy"]
+    assert CANARY not in json.dumps(found)
+
+
+def test_states_are_told_with_what_became_of_them() -> None:
+    found = state_edited()
+    assert [(one["stack"], one["serial"], one["in_motion"]) for one in found["states"]] == [
+        ("shop", 5, None),
+        ("billing", 4, "its state is locked (dana)"),
+    ]
+    assert [one["cause"] for one in found["findings"]] == ["state-edited"]
+    assert found["findings"][0]["notes"] == [
+        "the state of stack shop went from serial 4 to 5, and no call explains it: "
+        "left aws_sqs_queue.orders, aws_security_group.web"
+    ]
+    assert "terraform:WriteState" in [one["action"] for one in found["changes"]]
+
+
+def test_what_no_configured_stack_has_is_listed_and_no_finding() -> None:
+    found = in_no_configured_stack()
+    assert [(one["kind"], one["note"]) for one in found["drifts"]] == [("unmanaged", "unlisted")]
+    assert (found["findings"], found["status"]) == ([], "clean")
