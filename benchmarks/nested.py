@@ -207,7 +207,7 @@ module "team" {
 
 
 def write(folder: Path, instances: int, note: str = "") -> None:
-    """Writes the root module. `instances` is rounded up to whole teams; `note` makes its files unlike another root's."""
+    """Writes the root module, `instances` rounded up to whole teams; `note` makes its files unlike another root's."""
     for name, text in (("label", _LABEL), ("service", _SERVICE), ("team", _TEAM)):
         (folder / "modules" / name).mkdir(parents=True)
         (folder / "modules" / name / "main.tf").write_text(f"# {note}\n{text}" if note else text)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,17 +18,35 @@ FRAMES = 20_000
 STACK = 256 * 1024 * 1024
 """Bytes of address space for the thread's stack; pages that are never touched cost nothing."""
 
-_starting = threading.Lock()
+_running = threading.Lock()
+_depth = [0, 0]
+"""How many run now, and the limit before the first of them."""
 
 
 def deeply(function: Callable[[], T]) -> T:
     """Calls it in a thread of its own and gives what it gives, or raises what it raises."""
-    with ThreadPoolExecutor(1, "evaluate") as threads:
-        with _starting:  # the size holds for every thread started meanwhile
-            sys.setrecursionlimit(max(sys.getrecursionlimit(), FRAMES))
+    with ThreadPoolExecutor(1, "evaluate") as threads, _room():
+        with _running:  # the size holds for every thread started meanwhile
             before = threading.stack_size(STACK)
             try:
                 running = threads.submit(function)
             finally:
                 threading.stack_size(before)
         return running.result()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """More frames for the whole process, as long as somebody needs them."""
+    with _running:
+        if not _depth[0]:
+            _depth[1] = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(_depth[1], FRAMES))
+        _depth[0] += 1
+    try:
+        yield
+    finally:
+        with _running:
+            _depth[0] -= 1
+            if not _depth[0]:
+                sys.setrecursionlimit(_depth[1])

@@ -258,11 +258,20 @@ class ModuleInstance:
         made = DataObject if mode == "data" else ResourceObject
         recorded = self.run.recorded.of(self.address, mode, type_, name)
         if mode == "managed" and expansion.kind != "for_each":
-            recorded = _kept_by_count(recorded, counted=expansion.kind == "count")
+            recorded = self._kept_by_count(recorded, counted=expansion.kind == "count")
         return {
             key: made(self, item, type_, name, key, expansion.scope(self, key), recorded.get(key))
             for key in expansion.keys
         }
+
+    def _kept_by_count(self, recorded: Mapping[Key, Instance], *, counted: bool) -> Mapping[Key, Instance]:
+        """Terraform's own move: where `count` comes or goes, the only instance becomes the first one, and back."""
+        before, after = (None, 0) if counted else (0, None)
+        if after in recorded or before not in recorded:
+            return recorded
+        found = recorded[before]
+        self.run.recorded.move(found.address, found.address.removesuffix("[0]") + bracketed(after))
+        return {**recorded, after: replace(found, index=after)}
 
     def resources(self) -> Iterator[ResourceObject]:
         """Every resource instance of this module and of all below, in the order of the code."""
@@ -318,14 +327,6 @@ class _Constant:
 
     def root(self, name: str) -> Value | Names:
         raise EvaluationError(f"a default value is a constant: it cannot refer to `{name}`")
-
-
-def _kept_by_count(recorded: Mapping[Key, Instance], *, counted: bool) -> Mapping[Key, Instance]:
-    """Terraform's own move: where `count` comes or goes, the only instance becomes the first one, and back."""
-    before, after = (None, 0) if counted else (0, None)
-    if after in recorded or before not in recorded:
-        return recorded
-    return {**recorded, after: replace(recorded[before], index=after)}
 
 
 def _members(value: Value) -> Iterator[ResourceObject]:

@@ -73,7 +73,7 @@ def _passed(call: Item, name: str, alias: str) -> str:
     written = call.expression("providers")
     wanted = f"{name}.{alias}" if alias else name
     for key, value in written.items if isinstance(written, tree.Object) else ():
-        if traversal(key) == wanted:
+        if traversal(key.reference if isinstance(key, tree.BareKey) else key) == wanted:
             return traversal(value)
     return ""
 

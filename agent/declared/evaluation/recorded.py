@@ -5,10 +5,8 @@ Hides `moved` blocks, the moves Terraform makes by itself, and that instances st
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from agent.declared.addresses import parse_address
 from agent.declared.evaluation.refactoring import Move
@@ -18,17 +16,19 @@ Key = int | str | None
 Group = tuple[str, str, str, str]
 """Address of the module instance, mode, type and name."""
 
-_KEPT = 512
-"""Decoded instances kept for the next attribute asked of them."""
-
 
 @dataclass(slots=True)
 class Recorded:
     """The instances of one state, at the addresses that moves give them."""
 
     groups: Mapping[Group, Mapping[Key, Instance]] = field(default_factory=dict)
-    moved: Mapping[str, str] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
     """Address in the state → address now, where they differ."""
+
+    def move(self, address: str, now: str) -> None:
+        """Notes that what is at an address goes on to another."""
+        origin = next((before for before, after in self.moved.items() if after == address), address)
+        self.moved[origin] = now
 
     def of(self, module: str, mode: str, type_: str, name: str) -> Mapping[Key, Instance]:
         """The recorded instances of one resource, by instance key."""
@@ -66,9 +66,3 @@ def _moved(instance: Instance, moves: tuple[Move, ...], taken: set[str]) -> Inst
     if now == address:
         return instance
     return replace(instance, address=str(now), module=now.module_address, type=now.type, name=now.name, index=now.index)
-
-
-@functools.lru_cache(maxsize=_KEPT)
-def attributes(instance: Instance) -> Mapping[str, Any]:
-    """An instance's recorded attributes, decoded; the latest few are kept. Raises `StateError`."""
-    return instance.attributes()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.declared import data
 from agent.declared.addresses import Key, bracketed
 from agent.declared.configuration import META, Item, ignored_changes
 from agent.declared.evaluation import body
 from agent.declared.evaluation.providers import ProviderConfig, local_name
-from agent.declared.evaluation.recorded import attributes
 from agent.declared.language.error import EvaluationError
 from agent.declared.language.evaluate import Scope
 from agent.declared.language.types import DYNAMIC
@@ -71,6 +70,7 @@ class _Instance:
         self.address = module.named(f"{self.mode}{type_}.{name}{bracketed(key)}")
         self._configured: dict[str, Value | None] = {}
         self._known: dict[str, Value] = {}
+        self._decoded: Mapping[str, Any] | None = None
         self._answer: tuple[Mapping[str, Value] | None] | None = None
 
     @property
@@ -134,6 +134,12 @@ class _Instance:
             return value
         return _marked(shaped_name(block, name, value, f"{self.address}.{name}"), self._hidden(block, name))
 
+    def _recorded(self) -> Mapping[str, Any]:
+        """What state records, decoded when first asked for. Raises `StateError`."""
+        if self._decoded is None:
+            self._decoded = self.instance.exact() if self.instance else {}
+        return self._decoded
+
     @staticmethod
     def _hidden(block: Block, name: str) -> list[Steps]:
         """Where inside a name the schema says that something is sensitive."""
@@ -144,7 +150,7 @@ class _Instance:
         if self.instance is None:
             return None
         try:
-            found = attributes(self.instance)
+            found = self._recorded()
         except StateError as error:
             return self.module.run.problem(self.address, str(error))
         if name not in found:
@@ -171,7 +177,7 @@ class _Instance:
         if block is not None:
             return [*block.attributes, *block.blocks]
         found = list(self.names())
-        return list(dict.fromkeys((*found, *(attributes(self.instance) if self.instance else ()))))
+        return list(dict.fromkeys((*found, *self._recorded())))
 
     def force(self) -> Value:
         """The whole object, as `language.values.Lazy` has it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from agent.declared.evaluation.recorded import Recorded
 from agent.declared.language.error import EvaluationError
-from agent.declared.language.evaluate import Budget, TooMuch
+from agent.declared.language.evaluate import Budget
 from agent.declared.language.functions import Place
 from agent.declared.language.values import Unknown, Value
 from agent.declared.modules import Absent, Modules
@@ -59,7 +59,8 @@ class Run:
     def attempt(self, where: str, source: Source | None, evaluate: Callable[[], Value]) -> Value:
         """The value of something with a name, once: an error becomes a problem, a cycle is named.
 
-        Raises `TooMuch`: an evaluation that has used up its bounds ends.
+        Raises `TooMuch` once the steps of the whole evaluation are used up; what is too large, too deep or refused by
+        itself is a problem like any other.
         """
         if where in self.busy:
             names = [*self.busy]
@@ -68,9 +69,9 @@ class Run:
         self.busy[where] = None
         try:
             return evaluate()
-        except TooMuch:
-            raise
         except EvaluationError as error:
+            if self.budget.steps < 0:
+                raise
             return self.problem(where, str(error), source)
         except RecursionError:
             return self.problem(where, "it is nested too deeply to evaluate", source)

@@ -17,7 +17,7 @@ import msgspec
 
 from agent.declared.hcl.tree import Body
 
-_FORMAT = "4"
+_FORMAT = "5"
 """Raised whenever `tree` or the conversion changes meaning."""
 _DIGEST = 16
 # Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.

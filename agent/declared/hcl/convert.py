@@ -158,7 +158,7 @@ class _Converter:
         if isinstance(rule, containers.ObjectElemKeyExpressionRule):
             found = self.expression(rule.expression)
             if isinstance(found, tree.GetAttr | tree.Index) and not getattr(rule.expression, "parentheses", False):
-                raise ParseError(self.file, _line(rule), 1, "a reference as a key: put it in parentheses, or quote it")
+                return tree.BareKey(found)
             return found
         if isinstance(rule.value, literals.IdentifierRule):
             return tree.Literal(self.name(rule.value))

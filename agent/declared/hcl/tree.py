@@ -62,6 +62,12 @@ class Object(Struct, frozen=True, array_like=True, gc=False, tag="obj"):
     items: tuple[tuple[Expression, Expression], ...]
 
 
+class BareKey(Struct, frozen=True, array_like=True, gc=False, tag="key"):
+    """`a.b` as key of an object, without parentheses: the name it spells, where a module call's `providers` has it."""
+
+    reference: Expression
+
+
 class For(Struct, frozen=True, array_like=True, gc=False, tag="for"):
     """`[for …]` where `key` is None, else `{for …}`."""
 
@@ -145,6 +151,7 @@ Expression = (
     | Template
     | Tuple
     | Object
+    | BareKey
     | For
     | Conditional
     | Binary

@@ -77,6 +77,10 @@ def _tuple(expression: tree.Tuple, scope: Scope) -> Value:
     return Tuple([step(each, scope) for each in expression.items])
 
 
+def _bare_key(_expression: tree.BareKey, _scope: Scope) -> Value:
+    raise EvaluationError("a reference as a key: put it in parentheses, or quote it")
+
+
 def _object(expression: tree.Object, scope: Scope) -> Value:
     """The last of several values for one key wins, as in Terraform."""
     found: dict[str, Value] = {}
@@ -192,6 +196,7 @@ FORMS.update(
         tree.Template: templates.template,
         tree.Tuple: _tuple,
         tree.Object: _object,
+        tree.BareKey: _bare_key,
         tree.For: loops.for_,
         tree.Conditional: loops.conditional,
         tree.Binary: _binary,

@@ -12,6 +12,7 @@ from agent.declared.hcl.error import ParseError
 from agent.declared.hcl.parse import MAX_BYTES, parse
 from agent.declared.hcl.tree import (
     Attribute,
+    BareKey,
     Binary,
     Block,
     Body,
@@ -243,10 +244,11 @@ def test_terraform_agrees(tmp_path: Path) -> None:
     assert [text for i, text in enumerate(REFUSED) if f"f{i:03}.tf line" not in told["bad"]] == []
 
 
-def test_a_reference_as_a_key_needs_parentheses() -> None:
-    """Terraform says so when it evaluates it, not before."""
-    with pytest.raises(ParseError, match="put it in parentheses, or quote it"):
-        value("{ x.y = 3 }")
+def test_a_reference_as_a_key_is_told_from_a_value_in_parentheses() -> None:
+    """Only `providers` of a module call may have it; Terraform refuses others when it evaluates them, not before."""
+    reference = GetAttr(Variable("x"), "y")
+    assert Object(((BareKey(reference), Number(Decimal(3))),)) == value("{ x.y = 3 }")
+    assert Object(((reference, Number(Decimal(3))),)) == value("{ (x.y) = 3 }")
 
 
 def test_lines_stay_where_they_are() -> None:
