@@ -8,6 +8,7 @@ from agent.declared.hcl import tree
 from agent.declared.language import access
 from agent.declared.language.error import EvaluationError, TooMuch
 from agent.declared.language.scope import KNOWN, Inner, Scope, endless, step
+from agent.declared.language.types import ListOf, SetOf, TupleOf
 from agent.declared.language.values import List, Null, Sensitive, Set, Tuple, Unknown, Value, type_of, whys
 
 
@@ -90,6 +91,8 @@ def splat(expression: tree.Splat, scope: Scope) -> Value:
 
 def _splatted(source: Value, each: tree.Expression, scope: Scope) -> Value:
     if isinstance(source, Null):
+        if isinstance(source.type, ListOf | SetOf | TupleOf):
+            raise EvaluationError("a splat of a list that is null")
         return Tuple(())
     if endless(source):
         return Unknown(whys(source))

@@ -297,7 +297,7 @@ def _concat(*values: Value) -> Value:
     items = [item for each in values for item in listed(each)]
     bounded(len(items))
     if isinstance(type_, ListOf):
-        return List((convert(each, type_.element) for each in items), type_.element)
+        return convert(Tuple(items), type_) if items else List((), type_.element)
     return Tuple(items)
 
 
@@ -306,9 +306,8 @@ def _concatenated(values: Sequence[Value]) -> Type:
     for each, type_ in zip(values, types, strict=True):
         if not isinstance(type_, ListOf | TupleOf) and not _open(each):
             raise EvaluationError("takes lists and tuples")
-    elements = [each.element for each in types if isinstance(each, ListOf)]
-    element = unified(elements) if len(elements) == len(types) else None
-    return DYNAMIC if element is None else ListOf(element)
+    common = unified(types) if all(isinstance(each, ListOf) for each in types) else None
+    return common if isinstance(common, ListOf) else DYNAMIC
 
 
 def _matchkeys(values: Value, keys: Value, wanted: Value) -> Value:

@@ -19,7 +19,9 @@ from agent.declared.language.values import List, Set, Tuple, Unknown, Value, typ
 
 def _alike(sets: Sequence[Value]) -> tuple[list[tuple[Value, ...]], Type]:
     """Items of several sets, and the type they all were brought to."""
-    type_ = unified([each.element for each in sets if isinstance(each, Set)])
+    # An empty set of no type has no say.
+    elements = [each.element for each in sets if isinstance(each, Set) and (each.items or each.element != DYNAMIC)]
+    type_ = unified(elements) if elements else DYNAMIC
     if type_ is None:
         raise EvaluationError("the sets' items have no type in common")
     converted = [convert(each, SetOf(type_)) for each in sets]
