@@ -161,10 +161,11 @@ def test_a_state_that_lies_where_nobody_may_read(estate: Estate) -> None:
         'dir = "shop"', 'dir = "shop"\n\n[[stack]]\nname = "s3"\ndir = "remote"\nstate = "s3://no/x"'
     )
     estate.configure(tables + '[[stack]]\nname = "elsewhere"\ndir = "elsewhere"\n')
-    (estate.folder / "elsewhere" / "backend.tf").write_text('terraform {\n  backend "gcs" {}\n}\n')
+    (estate.folder / "elsewhere" / "backend.tf").write_text('terraform {\n  backend "oss" {}\n}\n')
     done = estate.scan()
     assert sorted(gap.why.partition(": copy it")[0] for gap in done.scan.gaps) == [
-        "stack elsewhere: states in `gcs` are not read, only in local, s3",
+        "stack elsewhere: states in `oss` are not read, "
+        "only in azurerm, cloud, consul, gcs, http, local, pg, remote, s3",
         "stack s3: s3://no/x: there is no such bucket: correct the location",
     ]
     assert done.scan.compared == 3
