@@ -41,6 +41,7 @@ from agent.declared.language.values import UNKNOWN as UNKNOWN_FLAG
         (["%v|%5v", Null(STRING), Null(STRING)], "null| null"),
         (["%[2]s %[1]s %s|%5[1]s", "a", "b"], "b a b|    a"),
         (["%[2]s", "a", "b"], "b"),
+        (["%.0s|%-5.0q|", "ab", 1], 'ab|"1"  |'),
         (["%v|%f|%5g", Decimal("Infinity"), Decimal("-Infinity"), Decimal("Infinity")], "+Inf|-Inf| +Inf"),
     ],
 )

@@ -46,6 +46,7 @@ def test_collections_are_written_in_order() -> None:
         ('"\\ud800\\ud83d\\ude00"', ("string", "\ufffd😀")),
         ('"e\\u0301"', ("string", "é")),
         (" [null, {}, []] ", (["tuple", ["dynamic", ["object", {}], ["tuple", []]]], [None, {}, []])),
+        ("true]{,:", ("bool", True)),
         ("12345678901234567890123", ("number", 12345678901234567890123)),
     ],
 )

@@ -139,6 +139,30 @@ def test_scalars(spelled: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("|-\n  yes", "true"),
+        (">-\n  010\n", "10"),
+        ("|-\n  1.50", "1.5"),
+        ("|\n  2001-01-01", "2001-01-01T00:00:00Z"),
+        ("|-\n  ~", None),
+        ("|\n  yes\n", "yes\n"),
+        ("!!str |-\n  yes", "yes"),
+        ("!!int |-\n  1_000", 1000),
+        ("!!int -0x1_f", -31),
+        ("!!float 1_000.5", Decimal("1000.5")),
+    ],
+)
+def test_blocks_and_tags_mean_more_than_they_say(block: str, expected: Any) -> None:
+    assert plain("yamldecode", f"- {block}") == [expected]
+
+
+def test_a_block_is_always_a_text() -> None:
+    assert typed("yamldecode", "|-\n  ~") == ("string", None)
+    assert typed("yamldecode", "- ~\n- |-\n  1") == (["tuple", ["dynamic", "string"]], [None, "1"])
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("---", None),
@@ -173,6 +197,8 @@ def test_documents(text: str, expected: Any) -> None:
         ("a: 1\nb: [1,\n", "line 3 of the text is no YAML"),
         ("\ta: 1", "line 1 of the text is no YAML"),
         ("a: x\n\ty", "tab"),
+        ("a: |\n  \tx", "tab"),
+        ("!!str <<: 1\n<<: 1", "line 2 of the YAML: what is merged"),
         ("<<: [{a: 1}]", "no mapping"),
         ("a: *b", "no anchor"),
         ("null: a", "a key that is null"),

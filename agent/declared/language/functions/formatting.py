@@ -46,7 +46,7 @@ class _Verb:
 
     @property
     def precision(self) -> int | None:
-        """A point without digits is a precision of 0, but for texts, where it is none."""
+        """Of numbers: a point without digits is a precision of 0."""
         return 0 if self.point and self.digits is None else self.digits
 
 
@@ -111,7 +111,7 @@ def _default(verb: _Verb, value: Value) -> str:
 
 
 def _text(verb: _Verb, value: str) -> str:
-    if verb.digits is not None:
+    if verb.digits:  # a precision of 0 is none: so Terraform has it
         value = "".join(graphemes(value)[: verb.digits])
     return quoted(value) if verb.mode == "q" else value
 

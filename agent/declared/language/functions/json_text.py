@@ -76,10 +76,17 @@ def _number(spelled: str) -> Number:
     return value
 
 
+def _start(source: str, position: int = 0) -> int:
+    found = _SPACE.match(source, position)
+    return found.end() if found else position
+
+
 def decoded(source: str) -> Value:
     """JSON → value: arrays are tuples, objects are objects. Raises `EvaluationError`."""
     try:
-        data = json.loads(source, parse_int=_number, parse_float=_number, parse_constant=_constant)
+        data, end = _DECODER.raw_decode(source, _start(source))
+        if not _END.match(source, end):
+            raise json.JSONDecodeError("Extra data", source, _start(source, end))
     except json.JSONDecodeError as error:
         raise EvaluationError(f"the text is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
@@ -89,6 +96,12 @@ def decoded(source: str) -> Value:
 
 def _constant(name: str) -> Any:
     raise EvaluationError(f"the text is no JSON: {name} is no number there")
+
+
+_DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_constant)
+_SPACE = re.compile(r"[ \t\r\n]*")
+_END = re.compile(r"[ \t\r\n]*(?:[\]}]|\Z)")
+"""Where a value ends. Go looks no further than a bracket, and takes what comes for the next value's business."""
 
 
 def _value(data: Any, depth: int) -> Value:

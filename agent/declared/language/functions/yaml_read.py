@@ -29,7 +29,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.scanner import Scanner, ScannerError
 
-from agent.declared.language.conversion import text
+from agent.declared.language.conversion import convert, text
 from agent.declared.language.error import EvaluationError
 from agent.declared.language.functions import Function, Parameter
 from agent.declared.language.functions.dates import moment, rfc3339
@@ -56,7 +56,9 @@ _WORDS: Mapping[str, Value] = {
 _NOT_A_NUMBER = (".nan", ".NaN", ".NAN")
 
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_OF_BASE = re.compile(r"0(?:x([0-9a-fA-F]+)|o([0-7]+))", re.ASCII)
+_OF_BASE = re.compile(r"0(?:x[0-9a-fA-F]+|o[0-7]+)", re.ASCII)
+_TAGGED_OF_BASE = re.compile(r"[-+]?0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)", re.ASCII)
+"""With `!!int` or `!!float` before it; then a number may also have underscores anywhere."""
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:(?P<T>[Tt ])(\d\d?):(\d\d?):(\d\d?)(?P<fraction>\.\d+)?(?P<zone>Z|[-+]\d\d:\d\d)?)?",
     re.ASCII,
@@ -83,6 +85,13 @@ class _Scanner(Scanner):
         while self.reader.peek() == "\t" and not self.allow_simple_key:
             self.reader.forward()
             super().scan_to_next_token()
+
+    def scan_block_scalar_indentation(self) -> Any:
+        """What stands before the first line of a block; a tab may not."""
+        found = super().scan_block_scalar_indentation()
+        if self.reader.peek() == "\t":
+            raise ScannerError(None, None, "a tab indents a line", self.reader.get_mark())
+        return found
 
     def scan_plain_spaces(self, indent: int, start_mark: Any) -> list[str] | None:
         """What stands between two words of a plain scalar, folded; None before a document's end."""
@@ -212,7 +221,7 @@ def _mapping(reading: _Reading, depth: int) -> Value:
     """Keys in order, the last one of a name wins, merged ones (`<<`) included: so Terraform has it."""
     items: dict[str, Value] = {}
     while not isinstance(event := next(reading.events), MappingEndEvent):
-        merges = isinstance(event, ScalarEvent) and event.value == "<<" and _tag(event) in ("", "str")
+        merges = isinstance(event, ScalarEvent) and event.value == "<<" and not _tag(event)
         key = "" if merges else _key(reading, event, depth)
         value = _node(reading, following := next(reading.events), depth + 1)
         if not merges:
@@ -241,14 +250,15 @@ def _scalar(event: ScalarEvent, tag: str) -> Value:
         raise _wrong("a tag (!) that is not supported", event)
     if tag == "binary":
         return _binary(spelled, event)
-    if tag == "str" or event.style is not None:
+    if tag == "str" or event.style in ("'", '"'):
         return spelled
     value = _plain(spelled, tag, event)
     if tag and tag != "timestamp" and isinstance(value, str):
         if tag == "null":
             return NULL
         raise _wrong(f"what is tagged !!{tag} is none", event)
-    return value
+    # Terraform reads a block of lines as if it stood in one line, and then makes a text of what it found.
+    return convert(value, STRING) if event.style and not tag else value
 
 
 def _binary(spelled: str, event: ScalarEvent) -> Value:
@@ -260,14 +270,15 @@ def _binary(spelled: str, event: ScalarEvent) -> Value:
 def _plain(spelled: str, tag: str, event: ScalarEvent) -> Value:
     if spelled in _WORDS:
         return _WORDS[spelled]
-    if spelled in _NOT_A_NUMBER:
+    if spelled in _NOT_A_NUMBER and tag != "null":
         raise _wrong("a number that is none (.nan)", event)
-    if _DECIMAL.fullmatch(spelled):
-        value = parsed(spelled)
+    tagged = tag in ("int", "float")
+    digits = spelled.replace("_", "") if tagged else spelled
+    if _DECIMAL.fullmatch(digits):
+        value = parsed(digits)
         return spelled if value is None else value
-    if based := _OF_BASE.fullmatch(spelled):
-        value = int(based[1], 16) if based[1] else int(based[2], 8)
-        if value >= 2**64:
+    if (_TAGGED_OF_BASE if tagged else _OF_BASE).fullmatch(digits):
+        if abs(value := int(digits, 0)) >= 2**64:
             raise _wrong("a number of more than 64 bits", event)
         return value
     stamp = _timestamp(spelled) if tag in ("", "timestamp") else None
