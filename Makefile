@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+JOBS   ?= 2
 
 .PHONY: demo test lint format types check install bench docs wheel wheel-demo lock clean
 
@@ -10,7 +11,7 @@ demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against i
 	$(BIN)/driftwarden demo --out demo-out
 
 test: $(VENV)/.installed ## the whole test suite
-	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest
+	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -34,8 +35,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-bench: $(VENV)/.installed ## ratios against `terraform plan -refresh-only`; needs terraform and the AWS provider
+bench: $(VENV)/.installed ## ratios against `terraform plan`; needs terraform and the AWS provider
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/declared.py
 
 docs: $(VENV)/.installed ## the generated pages in docs/
 	$(BIN)/python scripts/generate_docs.py

@@ -98,7 +98,7 @@ def _moved_from(found: DeclaredInstance, instances: dict[str, Instance], loaded:
 
 def _declared(found: DeclaredInstance, instance: Instance | None, specs: Mapping[str, Spec]) -> Declared:
     before, hidden = _attributes(instance, specs.get(found.type)) if instance else ({}, frozenset())
-    merged = unapplied.compared(found, before, None) if instance else None
+    merged = _merged(found, instance) if instance else None
     rows = []
     for name in dict.fromkeys((*found.values, *before)):
         value = found.values.get(name)
@@ -114,6 +114,13 @@ def _declared(found: DeclaredInstance, instance: Instance | None, specs: Mapping
         recorded_at=instance.address if instance else "",
         rows=tuple(rows),
     )
+
+
+def _merged(found: DeclaredInstance, instance: Instance) -> unapplied.Compared | None:
+    try:
+        return unapplied.compared(found, instance.attributes(), None)
+    except StateError:
+        return None
 
 
 def _row(

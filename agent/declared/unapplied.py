@@ -19,6 +19,7 @@ from agent.declared.language.values import (
     Map,
     Null,
     Object,
+    Sensitive,
     Unknown,
     Value,
     flags,
@@ -96,13 +97,17 @@ def _values(found: DeclaredInstance) -> Mapping[str, Value]:
 def _all_tags(tags: Value | None, config: ProviderConfig) -> Value | None:
     """`default_tags` under `tags`; None where the code sets neither."""
     found: dict[str, Value] = {}
+    hidden = False
     sets = [each for each in (config.default_tags, tags) if each is not None and not isinstance(each, Null)]
     for each in sets:
-        bare, _ = unmarked(each)
+        bare, marked = unmarked(each)
+        hidden |= marked
         if not isinstance(bare, Map | Object):
             return bare
         found |= {name: value for name, value in bare.items.items() if not isinstance(value, Null)}
-    return Object(found) if sets else None
+    if not sets:
+        return None
+    return Sensitive(Object(found)) if hidden else Object(found)
 
 
 def _ignored(name: str, paths: tuple[str, ...]) -> bool:
