@@ -76,7 +76,7 @@ def _shape(pattern: str) -> tuple[Any, Type]:
     if not compiled.groupindex:
         return compiled, TupleOf((STRING,) * compiled.groups)
     if len(compiled.groupindex) < compiled.groups:
-        raise EvaluationError("the pattern has groups with and without names: name all or none")
+        raise EvaluationError("the pattern has groups with and without names, or two of one name: name all or none")
     if not all(map(str.isascii, compiled.groupindex)):
         raise EvaluationError("the pattern has a group whose name holds other than ASCII letters, digits and `_`")
     return compiled, ObjectOf.of(dict.fromkeys(compiled.groupindex, STRING))
