@@ -157,13 +157,20 @@ def _undecided(condition: Unknown, yes: Value, no: Value, scope: Scope) -> Value
 
 
 def _attempted(expression: tree.Expression, scope: Scope) -> Value:
-    """The branch that is not taken: only its type matters, and none where it fails."""
+    """The branch that is not taken: only its type matters. Where part of a constructor fails, the rest has its own."""
     try:
         return step(expression, scope)
     except TooMuch:
         raise
     except EvaluationError:
-        return Unknown(())
+        pass
+    if isinstance(expression, tree.Tuple):
+        return Tuple([_attempted(each, scope) for each in expression.items])
+    if isinstance(expression, tree.Object):
+        pairs = [(key.value, each) for key, each in expression.items if isinstance(key, tree.Literal)]
+        if len(pairs) == len(expression.items):
+            return Object({str(key): _attempted(each, scope) for key, each in pairs})
+    return Unknown(())
 
 
 def _chosen(chosen: Value, other: Value, scope: Scope) -> Value:

@@ -91,11 +91,15 @@ def _tuples(types: list[TupleOf], unsafe: bool) -> Type | None:
 
 
 def _most_general(types: tuple[Type, ...], unsafe: bool) -> Type | None:
-    ordered = sorted(types, key=lambda each: _RANK[each] if isinstance(each, Primitive) else _RANKS[type(each)])
-    for wanted in ordered:
+    for wanted in sorted(types, key=_generality):
         if all(convertible(each, wanted, unsafe=unsafe) for each in types):
             return wanted
     return None
+
+
+def _generality(type_: Type) -> tuple[int, bool, str]:
+    rank = _RANK[type_] if isinstance(type_, Primitive) else _RANKS[type(type_)]
+    return rank, has_dynamic(type_), repr(type_)
 
 
 def convertible(source: Type, target: Type, *, unsafe: bool = False) -> bool:
