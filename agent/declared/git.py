@@ -193,7 +193,7 @@ def _ssh(credentials: Credentials) -> str:
     if credentials.ssh_key is not None:
         words += ["-F", "none", "-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-i", str(credentials.ssh_key)]
     if credentials.known_hosts is not None:
-        words += [f"-oUserKnownHostsFile={credentials.known_hosts}", "-oGlobalKnownHostsFile=none"]
+        words += [f"-oUserKnownHostsFile={credentials.known_hosts}", "-oGlobalKnownHostsFile=/dev/null"]
     return shlex.join(words)
 
 

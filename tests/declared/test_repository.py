@@ -261,6 +261,7 @@ def test_configuration_of_a_repository_runs_nothing(origin: Path, tmp_path: Path
         git(origin, "config", name, value)
     git(origin, "config", "remote.evil.url", f"ext::{evil}")
     git(origin, "config", "remote.evil.promisor", "true")
+    git(origin, "config", "core.repositoryFormatVersion", "1")
     git(origin, "config", "extensions.partialClone", "evil")
     run_git(origin / ".git", ["log", "-1", "--stat"])
     with pytest.raises(GitError):
