@@ -94,10 +94,34 @@ def _typed(value: Null | Unknown, type_: Type) -> Value:
     """Null or unknown of another type."""
     if not convertible(value.type, type_, unsafe=True):
         raise _mismatch(type_)
-    # Where the constraint leaves parts open, what is known about the value's own type is kept.
-    own = value.type if has_dynamic(type_) and convertible(type_, value.type) and value.type != DYNAMIC else type_
-    wanted = plain_type(own)
+    wanted = plain_type(_closed(type_, value.type) if has_dynamic(type_) else type_)
     return Null(wanted) if isinstance(value, Null) else Unknown(value.why, wanted)
+
+
+def _closed(type_: Type, own: Type) -> Type:
+    """A constraint, its open parts closed by what a value's own type has there."""
+    if type_ == DYNAMIC:
+        return own
+    if isinstance(type_, ListOf | SetOf | MapOf):
+        return type(type_)(_closed(type_.element, _element(own)))
+    if isinstance(type_, ObjectOf):
+        named = dict(own.attributes) if isinstance(own, ObjectOf) else {}
+        return ObjectOf.of({name: _closed(each, named.get(name, _element(own))) for name, each in type_.attributes})
+    if isinstance(type_, TupleOf) and isinstance(own, TupleOf):
+        return TupleOf(tuple(map(_closed, type_.items, own.items)))
+    return type_
+
+
+def _element(own: Type) -> Type:
+    """The type that the elements of a value of this type have, or would come to."""
+    match own:
+        case ListOf(element) | SetOf(element) | MapOf(element):
+            return element
+        case TupleOf(items) if items:
+            return unified(items) or DYNAMIC
+        case ObjectOf(attributes) if attributes:
+            return unified([each for _, each in attributes]) or DYNAMIC
+    return DYNAMIC
 
 
 def _primitive(value: Value, type_: Primitive) -> Value:

@@ -46,10 +46,11 @@ def recorded(root: str, way: str) -> Answer:
 
 def mocked(copy: Path, env: Mapping[str, str]) -> Answer:
     """The plan of an initialised copy of a root with its provider mocked: values the mock makes up are `MOCKED`."""
-    return _without_made_up(_mocked(copy, env), _mocked(copy, env))
+    return _without_made_up(mocked_once(copy, env), mocked_once(copy, env))
 
 
-def _mocked(copy: Path, env: Mapping[str, str]) -> Answer:
+def mocked_once(copy: Path, env: Mapping[str, str]) -> Answer:
+    """`mocked`, with the values the mock makes up as they come."""
     for line in run(copy, env, "test", "-json", "-verbose").splitlines():
         message = json.loads(line, parse_float=Decimal)
         if message["type"] == "test_plan":
@@ -99,6 +100,17 @@ def _without_made_up(first: Any, second: Any) -> Any:
     if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         return list(map(_without_made_up, first, second))
     return first if first == second and first != MOCKED_DOCUMENT else MOCKED
+
+
+def masked(answer: Any, like: Any) -> Any:
+    """An answer with `MOCKED` wherever another one has it."""
+    if like == MOCKED:
+        return MOCKED
+    if isinstance(answer, dict) and isinstance(like, dict):
+        return {key: masked(each, like.get(key)) for key, each in answer.items()}
+    if isinstance(answer, list) and isinstance(like, list) and len(answer) == len(like):
+        return list(map(masked, answer, like))
+    return answer
 
 
 def run(folder: Path, env: Mapping[str, str], *arguments: str) -> str:

@@ -50,6 +50,7 @@ def expressions(group: str) -> list[str]:
         elif line.strip() and not line.startswith("# "):
             found.append(line)
     assert block is None, f"{group}: a block is not closed"
+    assert len(set(found)) == len(found), f"{group}: an expression stands twice"
     return found
 
 

@@ -34,6 +34,8 @@ def _told_apart(value: Value) -> tuple[bool, Value]:
 
 
 def _setunion(*sets: Value) -> Value:
+    if any(isinstance(each, Unknown) for each in sets):
+        return Unknown((why for each in sets for why in whys(each)), _united_type(sets))
     items, type_ = _alike(sets)
     return Set(itertools.chain(*items), type_)
 
@@ -81,5 +83,5 @@ FUNCTIONS: Mapping[str, Function] = {
     "setintersection": Function((_FIRST,), _setintersection, _united_type, variadic=_OTHERS),
     "setproduct": Function((), _setproduct, variadic=Parameter("sets"), partial=True, items=True),
     "setsubtract": Function((Parameter("a", _ANY), Parameter("b", _ANY)), _setsubtract, _united_type),
-    "setunion": Function((_FIRST,), _setunion, _united_type, variadic=_OTHERS),
+    "setunion": Function((_FIRST,), _setunion, _united_type, variadic=_OTHERS, partial=True),
 }
