@@ -1,4 +1,4 @@
-"""Terraform's functions: one module per family, each with `FUNCTIONS`, name → `Function`; a new file is the registration.
+"""Terraform's functions: a module per family, each with `FUNCTIONS`, name → `Function`; a new file is the registration.
 
 Hides what all functions share: arity, conversion of arguments, null, unknown and sensitive arguments.
 """
@@ -9,7 +9,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
