@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -178,6 +179,16 @@ def test_a_lock_that_a_killed_git_left_does_not_stay(origin: Path, access: Acces
     (found.repository / "shallow.lock").touch()
     second = commit(origin, {"n": "2"})
     assert checkout(at(origin, ref="main"), access).commit == second
+
+
+def test_the_stacks_of_a_scan_share_one_fetch(origin: Path, access: Access) -> None:
+    """As a dozen threads ask at once."""
+    shared = replace(access, fresh=60.0)
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(lambda _: checkout(at(origin, "infra/prod", "main"), shared), range(12)))
+    assert {each.commit for each in found} == {git(origin, "rev-parse", "HEAD")}
+    assert all((each.directory / "main.tf").read_text() == CODE for each in found)
+    assert [path.name for path in found[0].package.parent.iterdir()] == [found[0].commit]
 
 
 def test_trees_nobody_asks_for_go(origin: Path, access: Access) -> None:
