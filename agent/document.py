@@ -65,29 +65,34 @@ def document(
             "ruleset_sha256": ruleset_sha256,
         },
         "status": scan.status,
-        "coverage": {
-            "declared": scan.declared,
-            "compared": scan.compared,
-            "live": scan.live,
-            "attributes_compared": scan.attributes,
-            "limits": [_scoped(limit) for limit in scan.limits],
-            "gaps": [_scoped(gap) for gap in scan.gaps],
-            "trail": {
-                "from": stamp(trail.start),
-                "to": stamp(trail.end),
-                "events": trail.events,
-                "changes": len(trail.changes),
-                "denied": trail.denied,
-                "newest_event": stamp(trail.newest_event) if trail.newest_event else None,
-                "gaps": [_scoped(gap) for gap in trail.gaps],
-            },
-        },
+        "coverage": _coverage(scan, trail),
         "states": [_state(read) for read in scan.states],
         "drifts": [_drift(drift) for drift in scan.drifts],
         "unapplied": [_unapplied(one) for one in scan.pending],
         "changes": [_change(item, resources) for item in scan.changes],
         "findings": [_finding(one, broken[one.id], case_of.get(one.id)) for one in scan.findings],
         "cases": [_case(case) for case in after],
+    }
+
+
+def _coverage(scan: Scan, trail: Trail) -> dict[str, Any]:
+    """What was checked and what was not."""
+    return {
+        "declared": scan.declared,
+        "compared": scan.compared,
+        "live": scan.live,
+        "attributes_compared": scan.attributes,
+        "limits": [_scoped(limit) for limit in scan.limits],
+        "gaps": [_scoped(gap) for gap in scan.gaps],
+        "trail": {
+            "from": stamp(trail.start),
+            "to": stamp(trail.end),
+            "events": trail.events,
+            "changes": len(trail.changes),
+            "denied": trail.denied,
+            "newest_event": stamp(trail.newest_event) if trail.newest_event else None,
+            "gaps": [_scoped(gap) for gap in trail.gaps],
+        },
     }
 
 

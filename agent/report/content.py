@@ -11,6 +11,8 @@ from typing import Any
 
 from agent.judge import Rule
 from agent.model import SEVERITIES
+from agent.report.coverage import Coverage, coverage
+from agent.report.listed import Merged, StateLine, Unlisted, merged, states, unlisted
 from agent.report.values import Shown, detail, difference, moment
 from agent.rules import Control
 
@@ -32,47 +34,6 @@ class Run:
     finished: str
     config_sha256: str
     ruleset_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A gap or a limit."""
-
-    scope: str
-    why: str
-    resources: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrailRead:
-    """What was read of CloudTrail."""
-
-    start: str
-    end: str
-    newest: str
-    """Time of the newest event; empty where there was none."""
-    events: int
-    changes: int
-    denied: int
-    gaps: tuple[Note, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What was checked and what was not."""
-
-    declared: int
-    compared: int
-    live: int
-    attributes: int
-    gaps: tuple[Note, ...]
-    limits: tuple[Note, ...]
-    trail: TrailRead
-
-    @property
-    def percent(self) -> int:
-        """Share of the declared resources that was compared, rounded down: 99.9 is not 100."""
-        return 100 * self.compared // self.declared if self.declared else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +91,7 @@ class Difference:
     """One drift: what is declared, what is."""
 
     headline: str
-    """added, removed, changed, missing, not declared, not applied."""
+    """added, removed, changed, missing, not declared, in no configured stack."""
     attribute: str
     part: str
     declared: Shown
@@ -139,6 +100,8 @@ class Difference:
     source: str
     unset: bool
     """Whether the code leaves the attribute to AWS."""
+    absorbed: bool
+    """Whether an apply wrote the hand change into state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +121,13 @@ class Story:
     severity: str
     """Empty where no rule is broken."""
     differences: tuple[Difference, ...]
+    """What live and declared disagree about."""
+    merged: tuple[Merged, ...]
+    """What of it the code says and no apply has done yet."""
     calls: tuple[Call, ...]
     unexplained: str
+    notes: tuple[str, ...]
+    """What else is known of it."""
     verdict: Judged
     rules: tuple[Rule, ...]
     unnamed: tuple[str, ...]
@@ -214,7 +182,12 @@ class Report:
     to_codify: tuple[Story, ...]
     """Authorised, and still not what the code declares."""
     waiting: tuple[Story, ...]
-    """Findings that break no rule: pending, service-made, excepted, not applied."""
+    """Findings that break no rule: pending, service-made, excepted."""
+    unapplied: tuple[Story, ...]
+    """Findings of nothing but what is merged and not applied."""
+    merged: tuple[Merged, ...]
+    unlisted: tuple[Unlisted, ...]
+    states: tuple[StateLine, ...]
     service_made: int
     controls: tuple[Evidence, ...]
     rules: tuple[tuple[Rule, int], ...]
@@ -247,7 +220,8 @@ def read(document: Mapping[str, Any], rules: Sequence[Rule], controls: Mapping[s
 
 def _report(document: Mapping[str, Any], rules: Mapping[str, Rule], controls: Mapping[str, Control]) -> Report:
     run = document["run"]
-    stories = {item["id"]: _story(item, rules) for item in document["findings"]}
+    waiting = merged(document)
+    stories = {item["id"]: _story(item, rules, waiting) for item in document["findings"]}
     broken = [story for story in stories.values() if story.severity]
     quiet = [story for story in stories.values() if not story.severity]
     calls = [_call(item) for item in document["changes"]]
@@ -262,12 +236,16 @@ def _report(document: Mapping[str, Any], rules: Mapping[str, Rule], controls: Ma
             run["config_sha256"],
             run["ruleset_sha256"],
         ),
-        _coverage(document["coverage"]),
+        coverage(document["coverage"]),
         tuple(sorted(cases, key=lambda case: (-_rank(case.severity), case.key))),
         tuple(sorted((s for s in broken if s.id not in in_case), key=lambda s: (-_rank(s.severity), s.name, s.id))),
         tuple(call for call in calls if call.verdict.outcome in AUTHORISED),
         tuple(story for story in quiet if story.verdict.outcome in AUTHORISED),
-        tuple(story for story in quiet if story.verdict.outcome not in AUTHORISED),
+        tuple(story for story in quiet if story.verdict.outcome not in (*AUTHORISED, "unapplied")),
+        tuple(story for story in quiet if story.verdict.outcome == "unapplied"),
+        waiting,
+        unlisted(document),
+        states(document),
         sum(call.verdict.outcome == "service-made" for call in calls),
         _evidence(controls, rules, broken),
         tuple((rule, _breaking(broken, {rule.id})) for rule in rules.values()),
@@ -278,34 +256,7 @@ def _rank(severity: str) -> int:
     return [str(one) for one in SEVERITIES].index(severity) if severity else -1
 
 
-def _coverage(item: Mapping[str, Any]) -> Coverage:
-    trail = item["trail"]
-    trail_gaps = _notes(trail["gaps"])
-    return Coverage(
-        item["declared"],
-        item["compared"],
-        item["live"],
-        item["attributes_compared"],
-        # The document lists the trail's gaps twice: among all, and with the trail.
-        tuple(note for note in _notes(item["gaps"]) if note not in trail_gaps),
-        _notes(item["limits"]),
-        TrailRead(
-            moment(trail["from"]),
-            moment(trail["to"]),
-            moment(trail["newest_event"] or ""),
-            trail["events"],
-            trail["changes"],
-            trail["denied"],
-            trail_gaps,
-        ),
-    )
-
-
-def _notes(items: Iterable[Mapping[str, Any]]) -> tuple[Note, ...]:
-    return tuple(Note(item["scope"], item["why"], item["resources"]) for item in items)
-
-
-def _story(item: Mapping[str, Any], rules: Mapping[str, Rule]) -> Story:
+def _story(item: Mapping[str, Any], rules: Mapping[str, Rule], waiting: Iterable[Merged]) -> Story:
     why = {tuple(candidate["event_ids"]): candidate["why"] for candidate in item["candidates"]}
     return Story(
         item["id"],
@@ -317,9 +268,11 @@ def _story(item: Mapping[str, Any], rules: Mapping[str, Rule]) -> Story:
         item["stack"],
         item["case"] or "",
         item["severity"] or "",
-        tuple(_difference(drift) for drift in item["drifts"]),
+        tuple(_difference(drift) for drift in item["drifts"] if drift["kind"] != "unapplied"),
+        tuple(one for one in waiting if one.finding == item["id"]),
         tuple(_call(call, why.get(tuple(call["event_ids"]), "")) for call in item["changes"]),
         item["unexplained"] or "",
+        tuple(item.get("notes", ())),
         _judged(item["verdict"]),
         tuple(rules[name] for name in item["rules"] if name in rules),
         tuple(name for name in item["rules"] if name not in rules),
@@ -339,6 +292,7 @@ def _difference(item: Mapping[str, Any]) -> Difference:
         detail(item["detail"]),
         item["source"] or "",
         item["basis"] == "unset" and item["kind"] != "unmanaged",
+        item.get("note") == "absorbed",
     )
 
 

@@ -6,12 +6,14 @@ Hides column widths and wrapping. Everything shown passes `agent.clean`: what ot
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agent.clean import clean
 from agent.judge import Rule
 from agent.model import SEVERITIES
-from agent.report.content import Call, Coverage, Difference, Judged, Note, Report, Story
+from agent.report.content import Call, Difference, Judged, Report, Story
+from agent.report.coverage import Coverage, Note
 from agent.report.values import CHANNELS, TESTS, words
 from agent.rules import Checked
 
@@ -44,7 +46,7 @@ def findings_table(report: Report, width: int, *, colour: bool = False) -> str:
 
 def finding_detail(report: Report, finding: str, width: int) -> str | None:
     """One finding of the report in full, by its id; None where this scan has none by that id."""
-    stories = (*report.stories, *report.waiting, *report.to_codify)
+    stories = (*report.stories, *report.waiting, *report.to_codify, *report.unapplied)
     story = next((story for story in stories if story.id == finding), None)
     return "\n".join(_wrapped(_story(story), width)) if story else None
 
@@ -84,6 +86,33 @@ def coverage_lines(report: Report) -> list[str]:
     ]
 
 
+def merged_table(report: Report, width: int) -> str:
+    """What is merged and not applied, by stack; empty where nothing is."""
+    rows = [
+        (
+            one.stack,
+            one.name,
+            one.what,
+            one.configured.text if one.configured else one.why,
+            one.recorded.text if one.recorded else "",
+        )
+        for one in report.merged
+    ]
+    heads = ("Stack", "Resource", "Merged, not applied", "Configured", "Recorded")
+    return _table(heads, rows, width) if rows else ""
+
+
+def unlisted_lines(report: Report) -> list[str]:
+    """How many resources are in no configured stack, by type; they break no rule."""
+    counts = Counter(one.type for one in report.unlisted)
+    if not counts:
+        return []
+    named = ", ".join(f"{type_} ×{count}" if count > 1 else type_ for type_, count in sorted(counts.items()))
+    return [
+        f"in no configured stack: {len(report.unlisted):,} live {_plural('resource', len(report.unlisted))}: {named}"
+    ]
+
+
 # --- one finding ---------------------------------------------------------------------------------------------
 
 Line = tuple[int, str]
@@ -98,11 +127,16 @@ def _story(story: Story) -> Iterator[Line]:
         yield 2, _headline(one) + (f"  ({one.source})" if one.source else "")
         yield 4, f"declared  {one.declared.text}"
         yield 4, f"live      {one.live.text}"
+        if one.absorbed:
+            yield 4, "absorbed: an apply wrote it into state, and it is still nobody's decision"
         yield from ((4, line) for line in one.detail)
+    for waiting in story.merged:
+        yield 2, f"merged, not applied: {waiting.what}" + (f"  ({waiting.source})" if waiting.source else "")
+        yield 4, f"configured  {waiting.configured.text if waiting.configured else ''}"
+        yield 4, f"recorded    {waiting.recorded.text if waiting.recorded else ''}"
     for call in story.calls:
         yield from _call(call)
-    if story.unexplained:
-        yield 2, story.unexplained
+    yield from ((2, line) for line in (story.unexplained, *story.notes) if line)
     yield 2, _authority(story.verdict)
     for test in story.verdict.tests:
         yield 4, f"{test.result:<8}{TESTS.get(test.name, test.name)}: {test.evidence}"
@@ -146,7 +180,11 @@ def _notes(heading: str, coverage: Coverage) -> Iterator[str]:
 
 
 def _count(notes: Sequence[Note]) -> str:
-    return f"{len(notes):,} {'limit' if len(notes) == 1 else 'limits'}"
+    return f"{len(notes):,} {_plural('limit', len(notes))}"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
 
 
 # --- tables --------------------------------------------------------------------------------------------------

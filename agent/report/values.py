@@ -107,9 +107,8 @@ def difference(drift: Mapping[str, Any]) -> tuple[str, Shown, Shown]:
         case "missing":
             return "missing", declared, Shown("(does not exist)", absent=True)
         case "unmanaged":
-            return "not declared", Shown("(declared nowhere)", absent=True), live
-        case "unapplied":
-            return "not applied", declared, live
+            nowhere = "in no configured stack" if drift.get("note") == "unlisted" else "not declared"
+            return nowhere, Shown("(declared nowhere)", absent=True), live
     if drift["part"] and drift["declared"] is None:
         return "added", Shown("(not declared)", absent=True), live
     if drift["part"] and drift["live"] is None:

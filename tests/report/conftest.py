@@ -29,6 +29,7 @@ def drift(kind: str, type_: str, id_: str, address: str = "", **fields: Any) -> 
         "part": None,
         "detail": [],
         "source": "stacks/shop/main.tf:41" if address else None,
+        "note": "",
         **fields,
     }
 
@@ -75,6 +76,8 @@ def finding(number: int, drifts: list[Json], calls: list[Json], judged: Json, **
         "candidates": [],
         "changes": calls,
         "unexplained": None,
+        "cause": None,
+        "notes": [],
         "verdict": judged,
         "severity": None,
         "rules": [],
@@ -142,6 +145,7 @@ LOG_GROUP = drift(
     declared=365,
     live=400,
 )
+UNLISTED = drift("unmanaged", "aws_vpc", "vpc-0bbb", basis="unset", note="unlisted", live={"cidr_block": "10.9.0.0/16"})
 ROOT = '{"Effect":"Allow","Action":"kms:*","Resource":"*","Principal":{"AWS":"arn:aws:iam::111122223333:root"}}'
 OTHER = '{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Principal":{"AWS":"arn:aws:iam::444455556666:root"}}'
 
@@ -254,6 +258,7 @@ def _findings() -> list[Json]:
             id_live="settlement",
             severity="medium",
             rules=["pipeline-without-ticket"],
+            notes=["the state of stack shop went from serial 40 to 41 in a run of deploy"],
             case="00000000deadbeef",
         ),
         finding(7, [LOG_GROUP], [call("e7", "08:31:00", "logs:PutRetentionPolicy", PRIYA, BY_HAND, "cli")], BY_HAND),
@@ -318,7 +323,37 @@ def document() -> Json:
                 "gaps": [trail_gap],
             },
         },
-        "drifts": [drift for one in findings for drift in one["drifts"]],
+        "states": [
+            {
+                "stack": "shop",
+                "location": "s3://acme-state/shop.tfstate",
+                "lineage": "3f1c",
+                "serial": 41,
+                "digest": "e" * 64,
+                "terraform_version": "1.11.4",
+                "providers": ["hashicorp/aws 5.100.0"],
+                "accounts": [ACCOUNT],
+                "resources": 31,
+                "read_at": "2026-03-02T09:14:01Z",
+                "modified": "2026-03-02T08:10:02Z",
+                "locked": None,
+                "in_motion": None,
+                "commit": "4f1c2a9d0e5b6a7c8d9e0f1a2b3c4d5e6f708192",
+                "commit_author": "lena@acme.example",
+                "reviewers": ["sam"],
+                "claims": ["CHG-1044"],
+            }
+        ],
+        "drifts": [*(drift for one in findings for drift in one["drifts"]), UNLISTED],
+        "unapplied": [
+            {
+                "stack": "shop",
+                "address": "aws_sns_topic.alerts",
+                "action": "create",
+                "source": "stacks/shop/main.tf:77",
+                "why": "",
+            }
+        ],
         "changes": changes,
         "findings": findings,
         "cases": [

@@ -44,16 +44,64 @@ def test_a_case_names_findings_that_are_no_longer_seen(document: dict[str, Any])
 def test_what_needs_no_decision_is_kept_apart(document: dict[str, Any]) -> None:
     report = of(document)
     assert [story.name for story in report.to_codify] == ["aws_cloudwatch_log_group.settlement"]
-    assert [story.name for story in report.waiting] == ["aws_sqs_queue.orders"]
+    assert [story.name for story in report.unapplied] == ["aws_sqs_queue.orders"]
+    assert report.waiting == ()
     assert [call.action for call in report.authorised] == ["logs:PutRetentionPolicy", "ssm:PutParameter"]
     assert report.service_made == 1
 
 
 def test_every_finding_and_every_change_is_somewhere(document: dict[str, Any]) -> None:
     report = of(document)
-    told = [*report.stories, *report.waiting, *report.to_codify]
+    told = [*report.stories, *report.waiting, *report.to_codify, *report.unapplied]
     assert sorted(item["id"] for item in document["findings"]) == sorted(story.id for story in told)
     assert len(report.authorised) + report.service_made + sum(len(story.calls) for story in report.stories) == 9
+
+
+def test_what_is_merged_and_not_applied_is_kept_apart(document: dict[str, Any]) -> None:
+    """Also where the same resource was changed by hand besides."""
+    delayed = document["findings"][7]["drifts"][0] | {
+        "address": "aws_iam_role.settlement",
+        "declared": 3600,
+        "live": 7200,
+    }
+    delayed["attribute"] = "max_session_duration"
+    document["findings"][2]["drifts"].append(delayed)
+    report = of(document)
+    assert [(one.name, one.what, one.source) for one in report.merged] == [
+        ("aws_iam_role.settlement", "max_session_duration", "stacks/shop/main.tf:41"),
+        ("aws_sns_topic.alerts", "to be created", "stacks/shop/main.tf:77"),
+        ("aws_sqs_queue.orders", "delay_seconds", "stacks/shop/main.tf:41"),
+    ]
+    role = next(story for story in report.stories if story.name == "aws_iam_role.settlement")
+    assert [one.attribute for one in role.differences] == ["managed_policy_arns"]
+    assert [(one.configured.text, one.recorded.text) for one in role.merged if one.configured and one.recorded] == [
+        ("3600", "7200")
+    ]
+
+
+def test_what_is_in_no_configured_stack_is_listed(document: dict[str, Any]) -> None:
+    report = of(document)
+    assert [(one.type, one.id, one.finding) for one in report.unlisted] == [("aws_vpc", "vpc-0bbb", "")]
+    bucket = document["findings"][1]["drifts"][0]
+    bucket["note"] = "unlisted"
+    document["drifts"].append(bucket)
+    assert ("aws_s3_bucket", "F-000000000002") in {(one.type, one.finding) for one in of(document).unlisted}
+
+
+def test_states_are_listed(document: dict[str, Any]) -> None:
+    (state,) = of(document).states
+    assert (state.stack, state.serial, state.commit, state.author) == ("shop", 41, "4f1c2a9d0e5b", "lena@acme.example")
+
+
+def test_a_document_of_before_states_were_told_can_be_read(document: dict[str, Any]) -> None:
+    del document["states"], document["unapplied"]
+    for item in document["findings"]:
+        del item["cause"], item["notes"]
+    for item in [*document["drifts"], *(one for f in document["findings"] for one in f["drifts"])]:
+        item.pop("note", None)
+    report = of(document)
+    assert (report.states, report.unlisted) == ((), ())
+    assert [one.name for one in report.merged] == ["aws_sqs_queue.orders"]
 
 
 def test_coverage(document: dict[str, Any]) -> None:
@@ -157,7 +205,10 @@ def test_long_values_need_room() -> None:
         ({"kind": "changed", "declared": None, "live": 5}, ("changed", "(not set)", "5")),
         ({"kind": "missing", "declared": {"a": 1}, "live": None}, ("missing", "a = 1", GONE)),
         ({"kind": "unmanaged", "declared": None, "live": {"a": 1}}, ("not declared", "(declared nowhere)", "a = 1")),
-        ({"kind": "unapplied", "declared": 1, "live": 2}, ("not applied", "1", "2")),
+        (
+            {"kind": "unmanaged", "declared": None, "live": {"a": 1}, "note": "unlisted"},
+            ("in no configured stack", "(declared nowhere)", "a = 1"),
+        ),
         ({"kind": "changed", "declared": None, "live": {"a": 1}, "part": "p"}, ("added", "(not declared)", "a = 1")),
         (
             {"kind": "changed", "declared": {"a": 1}, "live": None, "part": "p"},

@@ -40,6 +40,7 @@ HOSTILE = (
 FREE = {
     "address", "stack", "id_live", "id", "type", "name", "how", "evidence", "why", "scope", "title", "source_ip",
     "action", "attribute", "declared", "live", "source", "ticket", "unexplained", "part", "region", "account", "kind",
+    "location", "commit", "commit_author", "in_motion", "notes",
 }  # fmt: skip
 """Keys whose text somebody else wrote, or may have."""
 
@@ -125,7 +126,8 @@ def test_the_page_says_what_the_scan_found(document: Json) -> None:
 def test_completeness_comes_before_decisions_and_decisions_before_evidence(document: Json) -> None:
     page = render_html(of(document))
     ids = re.findall(r'<section id="(\w+)"', page)
-    assert ids == ["checked", "decide", "authorised", "waiting", "limits", "controls", "rules"]
+    last = ["limits", "controls", "rules"]
+    assert ids == ["checked", "decide", "authorised", "waiting", "merged", "unlisted", "states", *last]
 
 
 def test_one_file_that_loads_and_runs_nothing(document: Json) -> None:

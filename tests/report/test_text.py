@@ -21,6 +21,39 @@ def of(document: Json) -> Report:
     return read(document, RULES, CONTROLS)
 
 
+def test_what_is_merged_and_not_applied_has_a_table_of_its_own(document: Json) -> None:
+    head, _, *rows = text.merged_table(of(document), 200).splitlines()
+    assert re.split(r"  +", head) == ["Stack", "Resource", "Merged, not applied", "Configured", "Recorded"]
+    assert [re.split(r"  +", row) for row in rows] == [
+        ["shop", "aws_sns_topic.alerts", "to be created"],
+        ["shop", "aws_sqs_queue.orders", "delay_seconds", "0", "5"],
+    ]
+    document["unapplied"], document["findings"] = [], []
+    assert text.merged_table(of(document), 200) == ""
+
+
+def test_what_is_in_no_configured_stack_is_counted(document: Json) -> None:
+    assert text.unlisted_lines(of(document)) == ["in no configured stack: 1 live resource: aws_vpc"]
+    document["drifts"] *= 2
+    assert text.unlisted_lines(of(document)) == ["in no configured stack: 2 live resources: aws_vpc ×2"]
+    document["drifts"] = []
+    assert text.unlisted_lines(of(document)) == []
+
+
+def test_a_finding_tells_what_was_merged_and_what_state_absorbed(document: Json) -> None:
+    merged = text.finding_detail(of(document), "F-000000000008", 100)
+    assert merged is not None
+    assert (
+        "merged, not applied: delay_seconds  (stacks/shop/main.tf:41)\n    configured  0\n    recorded    5" in merged
+    )
+    document["findings"][2]["drifts"][0]["note"] = "absorbed"
+    document["findings"][2]["notes"] = ["the state of stack shop went from serial 4 to 5"]
+    role = text.finding_detail(of(document), "F-000000000003", 100)
+    assert role is not None
+    assert "absorbed: an apply wrote it into state" in role
+    assert "the state of stack shop went from serial 4 to 5" in role
+
+
 def test_the_table_of_findings(document: Json) -> None:
     expected = [
         ("Severity", "Resource", "What changed", "Who", "Authority", "Case"),

@@ -1,0 +1,81 @@
+"""What a scan checked and what it did not.
+
+Hides that the document lists the trail's gaps twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.report.values import moment
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A gap or a limit."""
+
+    scope: str
+    why: str
+    resources: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrailRead:
+    """What was read of CloudTrail."""
+
+    start: str
+    end: str
+    newest: str
+    """Time of the newest event; empty where there was none."""
+    events: int
+    changes: int
+    denied: int
+    gaps: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was checked and what was not."""
+
+    declared: int
+    compared: int
+    live: int
+    attributes: int
+    gaps: tuple[Note, ...]
+    limits: tuple[Note, ...]
+    trail: TrailRead
+
+    @property
+    def percent(self) -> int:
+        """Share of the declared resources that was compared, rounded down: 99.9 is not 100."""
+        return 100 * self.compared // self.declared if self.declared else 0
+
+
+def coverage(item: Mapping[str, Any]) -> Coverage:
+    """Of the document's `coverage`."""
+    trail = item["trail"]
+    trail_gaps = _notes(trail["gaps"])
+    return Coverage(
+        item["declared"],
+        item["compared"],
+        item["live"],
+        item["attributes_compared"],
+        # The document lists the trail's gaps twice: among all, and with the trail.
+        tuple(note for note in _notes(item["gaps"]) if note not in trail_gaps),
+        _notes(item["limits"]),
+        TrailRead(
+            moment(trail["from"]),
+            moment(trail["to"]),
+            moment(trail["newest_event"] or ""),
+            trail["events"],
+            trail["changes"],
+            trail["denied"],
+            trail_gaps,
+        ),
+    )
+
+
+def _notes(items: Iterable[Mapping[str, Any]]) -> tuple[Note, ...]:
+    return tuple(Note(item["scope"], item["why"], item["resources"]) for item in items)
