@@ -126,7 +126,7 @@ def _divide(left: Number, right: Number) -> Number:
     if not right or _infinite(left, right):
         return _infinity("/", left, right)
     (a, b), (c, d) = _binary(*left.as_integer_ratio()), _binary(*right.as_integer_ratio())
-    return _rounded(a * d, b * c)
+    return _rounded(a * d, b * c) if c > 0 else _rounded(-a * d, -b * c)
 
 
 def _modulo(left: Number, right: Number) -> Number:

@@ -112,7 +112,7 @@ def _planned(root: Path, asked: list[str]) -> dict[str, Answer]:
     for number, text in enumerate(asked):
         _file(root, number, f"{{ v = {text}\n }}")
     failed = _without_errors(root, "plan", "-out=out.plan")
-    changes = json.loads(_terraform(root, "show", "-json", "out.plan"), parse_float=Decimal)["output_changes"]
+    changes = json.loads(terraform(root, "show", "-json", "out.plan"), parse_float=Decimal)["output_changes"]
     return {
         text: {"error": failed[number]} if number in failed else _plan_answer(changes[f"e{number}"])
         for number, text in enumerate(asked)
@@ -134,7 +134,7 @@ def _without_errors(root: Path, *arguments: str) -> dict[int, str]:
     """Runs until no file has an error; numbers of the files that had, and the kind of error."""
     dropped: dict[int, str] = {}
     for _ in range(20):
-        lines = [json.loads(line) for line in _terraform(root, *arguments, "-json", "-no-color").splitlines()]
+        lines = [json.loads(line) for line in terraform(root, *arguments, "-json", "-no-color").splitlines()]
         errors = [line["diagnostic"] for line in lines if line.get("@level") == "error"]
         if not errors:
             return dropped
@@ -152,7 +152,8 @@ def _in_ours(diagnostic: Any) -> bool:
     return bool(re.fullmatch(r"e[0-9]+\.tf", diagnostic.get("range", {}).get("filename", "")))
 
 
-def _terraform(root: Path, *arguments: str) -> str:
+def terraform(root: Path, *arguments: str) -> str:
+    """Standard output of a Terraform that reads no settings of this machine."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     env |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     done = subprocess.run(
@@ -163,7 +164,7 @@ def _terraform(root: Path, *arguments: str) -> str:
 
 def terraform_version() -> str:
     """Of the binary on the PATH."""
-    return str(json.loads(_terraform(HERE, "version", "-json"))["terraform_version"])
+    return str(json.loads(terraform(HERE, "version", "-json"))["terraform_version"])
 
 
 def record(anew: Iterable[str]) -> None:

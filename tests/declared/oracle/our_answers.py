@@ -115,12 +115,12 @@ def difference(answer: Answer, value: Value | Refused) -> str:
         both = "error" in answer and isinstance(value, Refused)
         return "" if both else f"terraform: {_spelled(answer)}, ours: {shown(value)}"
     if "unknown" in answer:
-        same = equal(_filled(answer["value"], answer["unknown"]), _plain(value))
+        same = equal(filled(answer["value"], answer["unknown"]), plain(value))
     else:
         same = (
             types.to_json(type_of(value)) == answer["type"]
             and not flags(value) & UNKNOWN_FLAG
-            and equal(answer["value"], _plain(value))
+            and equal(answer["value"], plain(value))
             and answer.get("sensitive", False) == isinstance(value, Sensitive)
         )
     return "" if same else f"terraform: {_spelled(answer)}, ours: {shown(value)}"
@@ -131,14 +131,14 @@ def shown(value: Value | Refused) -> str:
     if isinstance(value, Refused):
         return f"refused ({value.why})"
     mark = "sensitive " if isinstance(value, Sensitive) else ""
-    return f"{mark}{_plain(value)!r} {json.dumps(types.to_json(type_of(value)))}"
+    return f"{mark}{plain(value)!r} {json.dumps(types.to_json(type_of(value)))}"
 
 
 def _spelled(answer: Answer) -> str:
     if "error" in answer:
         return f"error ({answer['error']})"
     if "unknown" in answer:
-        return repr(_filled(answer["value"], answer["unknown"]))
+        return repr(filled(answer["value"], answer["unknown"]))
     mark = "sensitive " if answer.get("sensitive") else ""
     return f"{mark}{answer['value']!r} {json.dumps(answer['type'])}"
 
@@ -154,26 +154,27 @@ def equal(left: Any, right: Any) -> bool:
     return same_kind and bool(left == right)
 
 
-def _filled(after: Any, unknown: Any) -> Any:
+def filled(after: Any, unknown: Any) -> Any:
     """A planned value with a `HOLE` wherever it is unknown."""
     if unknown is True:
         return HOLE
     if isinstance(unknown, list):
-        return [_filled(each, hole) for each, hole in zip(after, unknown, strict=True)]
+        return [filled(each, hole) for each, hole in zip(after, unknown, strict=True)]
     if isinstance(unknown, dict):
-        return {**after, **{key: _filled(after.get(key), hole) for key, hole in unknown.items()}}
+        return {**after, **{key: filled(after.get(key), hole) for key, hole in unknown.items()}}
     return after
 
 
-def _plain(value: Value) -> Any:
+def plain(value: Value) -> Any:
+    """A forced value as JSON has it, with a `HOLE` wherever it is unknown; marks are left out."""
     bare, _ = unmarked(value)
     if isinstance(bare, UnknownValue):
         return HOLE
     match bare:
         case List() | Set() | Tuple():
-            return [_plain(each) for each in bare.items]
+            return [plain(each) for each in bare.items]
         case Map() | Object():
-            return {key: _plain(each) for key, each in bare.items.items()}
+            return {key: plain(each) for key, each in bare.items.items()}
     return to_plain(bare)
 
 
