@@ -17,11 +17,8 @@ from agent.declared.sensitive import marked_scalars, sealed
 from agent.declared.state import Instance
 from agent.declared.unapplied import Configured
 from agent.model import GLOBAL, Key, Resource, Source, Unknown
-from agent.resources import Attributes, Inline, Parent, Spec, identity
+from agent.resources import WEIRD, Attributes, Inline, Parent, Spec, identity
 from agent.seal import seal
-
-_WEIRD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
-"""What a spec's function raises on a state it was not made for; a generator turns StopIteration into RuntimeError."""
 
 
 class UnreadableError(Exception):
@@ -84,7 +81,7 @@ def declared(found: Found, reader: Reader) -> list[Resource]:
             if _declares(found, inline):
                 parent = resources[0].key
                 resources += [_part(found, part, inline, parent, reader) for part in inline.parts(found.recorded)]
-    except _WEIRD as error:
+    except WEIRD as error:
         why = f"state does not record what the specification of {found.instance.type} needs"
         raise UnreadableError(f"{found.instance.address}: {why} ({type(error).__name__})") from None
     return resources

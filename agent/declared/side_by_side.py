@@ -98,7 +98,7 @@ def _moved_from(found: DeclaredInstance, instances: dict[str, Instance], loaded:
 
 def _declared(found: DeclaredInstance, instance: Instance | None, specs: Mapping[str, Spec]) -> Declared:
     before, hidden = _attributes(instance, specs.get(found.type)) if instance else ({}, frozenset())
-    merged = _merged(found, instance) if instance else None
+    merged = _merged(found, instance, specs.get(found.type)) if instance else None
     rows = []
     for name in dict.fromkeys((*found.values, *before)):
         value = found.values.get(name)
@@ -116,9 +116,9 @@ def _declared(found: DeclaredInstance, instance: Instance | None, specs: Mapping
     )
 
 
-def _merged(found: DeclaredInstance, instance: Instance) -> unapplied.Compared | None:
+def _merged(found: DeclaredInstance, instance: Instance, spec: Spec | None) -> unapplied.Compared | None:
     try:
-        return unapplied.compared(found, instance.attributes(), None)
+        return unapplied.compared(found, instance.attributes(), spec, everything=True)
     except StateError:
         return None
 

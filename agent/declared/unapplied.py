@@ -6,8 +6,9 @@ what cannot be told because the configured value is not wholly known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from agent.declared.addresses import parse_address
@@ -15,26 +16,30 @@ from agent.declared.evaluation import DeclaredInstance, Evaluated
 from agent.declared.evaluation.providers import ProviderConfig
 from agent.declared.language.error import EvaluationError
 from agent.declared.language.values import (
+    NULL,
     UNKNOWN,
+    List,
     Map,
     Null,
     Object,
     Sensitive,
+    Set,
+    Tuple,
     Unknown,
     Value,
     flags,
     force,
+    from_plain,
     same,
     to_plain,
     unmarked,
     whys,
 )
-from agent.declared.schemas import Block
 from agent.declared.schemas.shape import recorded_name
 from agent.declared.state import Instance
 from agent.equal import canonical
 from agent.model import Unapplied
-from agent.resources import Attribute, Spec
+from agent.resources import WEIRD, Spec
 
 _TAGS = "tags_all"
 
@@ -56,24 +61,25 @@ class Compared:
     """Attribute whose configured value is not wholly known → why."""
 
 
-def compared(found: DeclaredInstance, recorded: Mapping[str, Any], spec: Spec | None) -> Compared:
+def compared(
+    found: DeclaredInstance, recorded: Mapping[str, Any], spec: Spec | None, *, everything: bool = False
+) -> Compared:
     """What the code of an instance sets otherwise than state has it.
 
     `recorded` are its decoded attributes. With a specification only what that compares or splits into parts is told,
-    in the way it compares; without, everything the code sets.
+    unless `everything` the code sets is asked for; what it compares, it compares in its own way.
     """
-    block = found.schema.block if found.schema else None
-    kinds = {each.name: each for each in spec.attributes} if spec else {}
-    inline = {each.attribute for each in spec.inline} if spec else set()
+    whole = everything or spec is None
+    told = {each.name for each in spec.attributes} | {each.attribute for each in spec.inline} if spec else set()
     differs: dict[str, Configured] = {}
     untold: dict[str, tuple[str, ...]] = {}
     for name, value in _values(found).items():
-        if (spec is not None and name not in kinds and name not in inline) or _ignored(name, found.ignore_changes):
+        if (not whole and name not in told) or _ignored(name, found.ignore_changes):
             continue
         bare, sensitive = unmarked(value)
         if flags(bare) & UNKNOWN:
             untold[name] = whys(bare)
-        elif not isinstance(bare, Null) and not _equal(bare, recorded.get(name), name, block, kinds.get(name), found):
+        elif not isinstance(bare, Null) and not _equal(bare, recorded, name, spec, found):
             differs[name] = Configured(to_plain(bare), sensitive)
     return Compared(differs, untold)
 
@@ -114,19 +120,91 @@ def _ignored(name: str, paths: tuple[str, ...]) -> bool:
     return "all" in paths or name in paths
 
 
-def _equal(
-    bare: Value, recorded: Any, name: str, block: Block | None, kind: Attribute | None, found: DeclaredInstance
-) -> bool:
-    if block is not None and same(bare, unmarked(recorded_name(block, name, recorded))[0]):
+def _equal(bare: Value, recorded: Mapping[str, Any], name: str, spec: Spec | None, found: DeclaredInstance) -> bool:
+    block = found.schema.block if found.schema else None
+    before = recorded.get(name)
+    have = recorded_name(block, name, before) if block is not None else from_plain(_plain(before))
+    if _agrees(bare, unmarked(have)[0]):
         return True
-    want, have = to_plain(bare), recorded
-    if isinstance(want, dict) and isinstance(have, dict | None):
-        want, have = _kept(want, name, found), _kept(have or {}, name, found)
+    want = to_plain(bare)
+    if spec is not None and (spec.split or spec.inline) and _same_facts(spec, recorded, name, want):
+        return True
+    if isinstance(want, dict) and isinstance(before, dict | None):
+        want, before = _kept(want, name, found), _kept(before or {}, name, found)
+    kind = next((each for each in spec.attributes if each.name == name), None) if spec else None
     if kind is None:
-        return bool((want or None) == (have or None)) or _loosely(want) == _loosely(have)
-    left, right = canonical(want, kind.kind), canonical(have, kind.kind)
+        return bool((want or None) == (before or None))
+    left, right = canonical(want, kind.kind), canonical(before, kind.kind)
     default = canonical(kind.default, kind.kind)
     return bool((default if left is None else left) == (default if right is None else right))
+
+
+def _agrees(want: Value, have: Value) -> bool:
+    """Whether what is recorded is what was asked for: what a block leaves out the provider fills in as it likes."""
+    match want, have:
+        case Null(), _:
+            return True
+        case Object(), Object() | Map():
+            return all(_agrees(each, have.items.get(name, NULL)) for name, each in want.items.items())
+        case Map(), Map() | Object():
+            return want.items.keys() == have.items.keys() and all(
+                _agrees(each, have.items[name]) for name, each in want.items.items()
+            )
+        case Set(), Set():
+            return len(want.items) == len(have.items) and _matched(want, have)
+        case List() | Tuple() | Set(), List() | Tuple() | Set():
+            return len(want.items) == len(have.items) and all(map(_agrees, want.items, have.items))
+        case str(), str():
+            return want == have or _same_document(want, have)
+        case List() | Tuple() | Set() | Map(), Null():
+            return not want.items
+    return same(want, have) or (isinstance(want, str | bool | int | Decimal) and _as_text(want) == _as_text(have))
+
+
+def _matched(want: Set, have: Set) -> bool:
+    """Whether each element asked for has one of its own among those recorded."""
+    left = list(have.items)
+    for each in want.items:
+        found = next((i for i, other in enumerate(left) if _agrees(each, other)), None)
+        if found is None:
+            return False
+        del left[found]
+    return True
+
+
+def _same_document(want: str, have: str) -> bool:
+    """Whether two texts are one JSON document, or one policy, written in two ways."""
+    if want.lstrip()[:1] not in ("{", "[") or have.lstrip()[:1] not in ("{", "["):
+        return False
+    return bool(canonical(want, "policy") == canonical(have, "policy"))
+
+
+def _as_text(value: Value) -> str | None:
+    """A primitive as state may spell it where nobody knows its type."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | Decimal) else None
+
+
+def _plain(value: Any) -> Any:
+    """A value of no fixed type as state wraps it."""
+    return value["value"] if isinstance(value, dict) and value.keys() == {"value", "type"} else value
+
+
+def _same_facts(spec: Spec, recorded: Mapping[str, Any], name: str, want: Any) -> bool:
+    """Whether the specification makes the same facts of what is configured as of what is recorded."""
+    merged = {**recorded, name: want}
+    try:
+        if spec.split and list(spec.split(merged)) == list(spec.split(recorded)):
+            return True
+        parts = next((each.parts for each in spec.inline if each.attribute == name), None)
+        return parts is not None and _sorted(parts(merged)) == _sorted(parts(recorded))
+    except WEIRD:
+        return False
+
+
+def _sorted(parts: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted(repr(sorted(part.items())) for part in parts)
 
 
 def _kept(value: Mapping[str, Any], name: str, found: DeclaredInstance) -> dict[str, Any]:
@@ -140,18 +218,6 @@ def _kept(value: Mapping[str, Any], name: str, found: DeclaredInstance) -> dict[
         for key, each in value.items()
         if key not in entries and key not in keys and not key.startswith(prefixes or ("\0",))
     }
-
-
-def _loosely(value: Any) -> Any:
-    """Without what a provider adds: nulls, empty collections, and numbers spelled as text."""
-    if isinstance(value, Mapping):
-        inner = {key: _loosely(each) for key, each in value.items()}
-        return {key: each for key, each in inner.items() if each is not None} or None
-    if isinstance(value, list):
-        return [_loosely(each) for each in value] or None
-    if value == "" or value is None:
-        return None
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def pending(stack: str, evaluated: Evaluated, instances: tuple[Instance, ...]) -> Iterator[Unapplied]:

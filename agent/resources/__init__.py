@@ -31,6 +31,9 @@ string or a value; `tags` ignores `aws:` keys. null, "", [] and {} are equal to 
 Topic = Literal["exposure", "identity", "encryption", "logging", "network", "data", "compute", "metadata"]
 """What a difference is about; rules ask for it."""
 
+WEIRD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What a spec's function raises on a state it was not made for; a generator turns StopIteration into RuntimeError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

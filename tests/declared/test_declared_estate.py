@@ -141,3 +141,11 @@ def test_reading_again_gives_the_same(estate: Path, stack: Stack, tmp_path: Path
         specs=resources.load(),
     )
     assert stack == again
+
+
+def test_nothing_of_an_applied_estate_is_called_unapplied(stack: Stack) -> None:
+    """Terraform has just written this state: whatever differs would be our own misreading of the code."""
+    assert {} == {each.address: dict(each.unapplied) for each in stack.snapshot.resources if each.unapplied}
+    assert () == stack.snapshot.pending
+    whole = [each.why for each in stack.snapshot.limits if each.scope.type == "*"]
+    assert [] == [why for why in whole if "cannot be" in why]
