@@ -39,7 +39,7 @@ def prove(config: Config) -> Iterator[Check]:
     yield from _store(config)
     yield from _tickets(config)
     if not config.stack:
-        yield Check("stacks", "missing", "no [[stack]] is configured: every resource would be unmanaged")
+        yield Check("stacks", "missing", "no [[stack]] is configured: nothing is declared, and nothing can drift")
     specs = load_specs()
     sessions = Sessions(config)
     plan = units(config, sessions, specs)

@@ -45,6 +45,9 @@ dir = "estate"
 id = "{lab.ACCOUNT}"
 regions = ["{lab.REGION}"]
 
+[estate]
+complete = true
+
 [trail]
 source = "logs"
 lookback = "1h"

@@ -52,6 +52,9 @@ dir = "shop"
 [[account]]
 id = "123456789012"
 
+[estate]
+complete = true
+
 [trail]
 source = "trail"
 lookback = "1d"

@@ -30,6 +30,9 @@ dir = "everyday"
 id = "123456789012"
 regions = ["us-east-1", "us-west-2"]
 
+[estate]
+complete = true
+
 [trail]
 lookback = "1h"
 

@@ -74,7 +74,7 @@ def test_a_configuration_that_says_little(estate: Estate) -> None:
     (estate.folder / "ours" / "odd.yaml").write_text("id: odd\n")
     estate.configure("[trail]\nsource = 'trail'\n[rules]\ndirs = ['ours']\n[store]\nkey = 'ours'\n")
     found = wrong(proved(estate))
-    assert ("stacks", "no [[stack]] is configured: every resource would be unmanaged") in found
+    assert ("stacks", "no [[stack]] is configured: nothing is declared, and nothing can drift") in found
     assert ("tickets", "no ticket system is configured: no change can be authorised by a ticket") in found
     assert ("store", f"{estate.folder}/ours: Is a directory") in found
     assert [said for name, said in found if name == "rules"] == [

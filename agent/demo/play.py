@@ -27,6 +27,7 @@ _CONFIG = f"""\
 
 [estate]
 name = "payments"
+complete = true # the stacks below are all there are: what none of them declares is unmanaged
 
 [[stack]]
 name = "payments"
