@@ -7,7 +7,7 @@ one change.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from apscheduler.triggers.interval import IntervalTrigger
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from agent.config import duration, load
+from agent.config import Config, Stack, duration, load
+from agent.declared.git_address import is_git
+from agent.declared.modules import module_folders
 
 SETTLE = 2.0  # seconds without a further change until the files count as settled
-_SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfstate", ".toml", ".yaml")
+_SUFFIXES = (".tf", ".json", ".tfvars", ".tfstate", ".tftpl", ".tpl", ".hcl", ".tfbackend", ".toml", ".yaml")
 
 
 def keep_scanning(
@@ -70,11 +72,23 @@ def keep_scanning(
 def watched(config: Path) -> tuple[Path, ...]:
     """Folders whose files matter to a scan, those that exist. Raises ConfigError."""
     loaded = load(config)
-    names = [stack.dir for stack in loaded.stack] + list(loaded.rules.dirs)
+    names = list(loaded.rules.dirs)
     if loaded.tickets.register is not None:
         names.append(loaded.tickets.register.path)
-    folders = (loaded.path(name).resolve() for name in names)
+    stacks = (folder for stack in loaded.stack for folder in _code_of(loaded, stack))
+    folders = (*stacks, *(loaded.path(name).resolve() for name in names))
     return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def _code_of(config: Config, stack: Stack) -> Iterator[Path]:
+    """The folder of a stack on this machine, and those of the local modules its code calls, wherever they lie."""
+    if stack.repo or is_git(stack.dir):
+        return
+    root = config.path(stack.dir).resolve()
+    yield root
+    for folder in module_folders(root):
+        if not folder.is_relative_to(root):
+            yield folder
 
 
 class _Changes(FileSystemEventHandler):

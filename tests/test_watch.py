@@ -89,6 +89,16 @@ def test_the_folders_of_stacks_rules_and_tickets_are_watched(folder: Path) -> No
     assert watched(folder / "driftwarden.toml") == (folder,)
 
 
+def test_the_folders_of_local_modules_are_watched_too(folder: Path) -> None:
+    (folder / "shared" / "inner").mkdir(parents=True)
+    (folder / "shared" / "a.tf").write_text('module "inner" { source = "./inner" }\n')
+    (folder / "shop" / "main.tf").write_text(
+        'module "shared" { source = "../shared" }\nmodule "far" { source = "x" }\n'
+    )
+    found = watched(folder / "driftwarden.toml")
+    assert {folder / "shared", folder / "shared" / "inner"} <= set(found)
+
+
 def test_a_burst_of_changes_is_one_scan(watching: Watching) -> None:
     for n in range(5):
         (watching.folder / "shop" / "main.tf").write_text(f"# {n}\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,3 +97,28 @@ def _installed(root: Path) -> Mapping[str, str]:
         return {str(module["Key"]): str(module["Dir"]) for module in modules}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}
+
+
+def module_folders(directory: Path) -> tuple[Path, ...]:
+    """The folders of a root module and of the modules below it that are on disk; those that can be read, no others."""
+    try:
+        root = read_module(directory, directory, None)
+    except (ParseError, OSError):
+        return ()
+    return tuple(dict.fromkeys(module.directory.resolve() for _, module in everywhere(root, Modules(root, None))))
+
+
+_DEEPEST = 32
+"""Modules within modules; one that calls itself would never end."""
+
+
+def everywhere(code: Module, modules: Modules, path: ModulePath = ()) -> Iterator[tuple[ModulePath, Module]]:
+    """A module and those below it, by call path; what cannot be read or had is left out."""
+    yield path, code
+    for name, call in code.calls.items() if len(path) < _DEEPEST else ():
+        try:
+            child = modules.child(code, (*path, name), call)
+        except ParseError:
+            continue
+        if not isinstance(child, Absent):
+            yield from everywhere(child, modules, (*path, name))

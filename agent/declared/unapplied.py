@@ -29,13 +29,12 @@ from agent.declared.language.values import (
     Value,
     flags,
     force,
-    from_plain,
     same,
     to_plain,
     unmarked,
     whys,
 )
-from agent.declared.schemas.shape import recorded_name
+from agent.declared.schemas.shape import dynamic, recorded_name
 from agent.declared.state import Instance
 from agent.equal import canonical
 from agent.model import Unapplied
@@ -73,8 +72,9 @@ def compared(
     told = {each.name for each in spec.attributes} | {each.attribute for each in spec.inline} if spec else set()
     differs: dict[str, Configured] = {}
     untold: dict[str, tuple[str, ...]] = {}
+    unrecorded = _write_only(found)
     for name, value in _values(found).items():
-        if (not whole and name not in told) or _ignored(name, found.ignore_changes):
+        if name in unrecorded or (not whole and name not in told) or _ignored(name, found.ignore_changes):
             continue
         bare, sensitive = unmarked(value)
         if flags(bare) & UNKNOWN:
@@ -82,6 +82,12 @@ def compared(
         elif not isinstance(bare, Null) and not _equal(bare, recorded, name, spec, found):
             differs[name] = Configured(to_plain(bare), sensitive)
     return Compared(differs, untold)
+
+
+def _write_only(found: DeclaredInstance) -> frozenset[str]:
+    """Attributes that state never has."""
+    known = found.schema.block.attributes if found.schema else {}
+    return frozenset(name for name, each in known.items() if each.write_only)
 
 
 def _values(found: DeclaredInstance) -> Mapping[str, Value]:
@@ -123,7 +129,7 @@ def _ignored(name: str, paths: tuple[str, ...]) -> bool:
 def _equal(bare: Value, recorded: Mapping[str, Any], name: str, spec: Spec | None, found: DeclaredInstance) -> bool:
     block = found.schema.block if found.schema else None
     before = recorded.get(name)
-    have = recorded_name(block, name, before) if block is not None else from_plain(_plain(before))
+    have = recorded_name(block, name, before) if block is not None else dynamic(before)
     if _agrees(bare, unmarked(have)[0]):
         return True
     want = to_plain(bare)
@@ -184,11 +190,6 @@ def _as_text(value: Value) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | Decimal) else None
-
-
-def _plain(value: Any) -> Any:
-    """A value of no fixed type as state wraps it."""
-    return value["value"] if isinstance(value, dict) and value.keys() == {"value", "type"} else value
 
 
 def _same_facts(spec: Spec, recorded: Mapping[str, Any], name: str, want: Any) -> bool:

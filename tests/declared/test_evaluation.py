@@ -484,3 +484,19 @@ def test_modules_that_are_not_to_be_had(tmp_path: Path) -> None:
 def test_a_module_that_does_not_parse_fails_the_root(tmp_path: Path) -> None:
     with pytest.raises(ParseError, match=r"^m/main\.tf:1:"):
         evaluated(tmp_path, 'module "m" { source = "./m" }', m__main="{")
+
+
+def test_what_state_wraps_with_its_type_and_what_no_state_has(tmp_path: Path) -> None:
+    main = (
+        'data "terraform_remote_state" "net" {\n  backend = "s3"\n  config = {}\n}\n'
+        'output "vpc" { value = data.terraform_remote_state.net.outputs.vpc_id }\n'
+        'output "key" { value = ephemeral.random_password.p.result }\n'
+    )
+    outputs = {"value": {"vpc_id": "vpc-1"}, "type": ["object", {"vpc_id": "string"}]}
+    state = recorded(instance("data.terraform_remote_state.net", {"backend": "s3", "outputs": outputs}))
+    found = evaluated(tmp_path, main, state)
+    assert "vpc-1" == plain(found.outputs["vpc"])
+    key = found.outputs["key"]
+    assert isinstance(key, Unknown)
+    assert "only a run of Terraform has it" in key.why[0]
+    assert () == found.problems

@@ -80,6 +80,7 @@ class ModuleInstance:
             "local": Named(self.local),
             "module": Named(self.called),
             "data": Named(lambda type_: Named(lambda name: self.resource("data", type_, name))),
+            "ephemeral": Named(lambda type_: Named(lambda name: _ephemeral(type_, name))),
             "path": Named(self._path),
             "terraform": Named(self._terraform),
         }
@@ -316,6 +317,10 @@ class Outputs:
     def force(self) -> Value:
         """All outputs."""
         return Object({name: force(self.instance.output(name)) for name in self.instance.code.outputs})
+
+
+def _ephemeral(type_: str, name: str) -> Value:
+    return Unknown(f"ephemeral.{type_}.{name} is in no state: only a run of Terraform has it")
 
 
 class _Constant:

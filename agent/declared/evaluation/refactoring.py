@@ -5,14 +5,12 @@ Hides that their addresses are relative to the module they stand in, whichever i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.declared.addresses import Address, parse_address
 from agent.declared.configuration import Item, Module, traversal
 from agent.declared.hcl import tree
-from agent.declared.hcl.error import ParseError
-from agent.declared.modules import Absent, ModulePath, Modules
+from agent.declared.modules import ModulePath, Modules, everywhere
 from agent.model import Source
 
 
@@ -72,7 +70,7 @@ def refactorings(root: Module, modules: Modules) -> Refactorings:
     """Everything the configuration says of addresses. A module that cannot be read says nothing here."""
     moves: list[Move] = []
     removals: list[Removal] = []
-    for path, code in _everywhere(root, modules, ()):
+    for path, code in everywhere(root, modules):
         for item in code.refactorings:
             before, after = (parse_address(traversal(item.expression(name))) for name in ("from", "to"))
             if item.block.type == "moved" and before is not None and after is not None:
@@ -81,21 +79,6 @@ def refactorings(root: Module, modules: Modules) -> Refactorings:
                 removals.append(Removal(path, before, item.source, _destroys(item)))
     imports = tuple(item for item in root.refactorings if item.block.type == "import")
     return Refactorings(tuple(moves), tuple(removals), imports)
-
-
-_DEEPEST = 32
-"""Modules within modules; one that calls itself would never end."""
-
-
-def _everywhere(code: Module, modules: Modules, path: ModulePath) -> Iterator[tuple[ModulePath, Module]]:
-    yield path, code
-    for name, call in code.calls.items() if len(path) < _DEEPEST else ():
-        try:
-            child = modules.child(code, (*path, name), call)
-        except ParseError:
-            continue  # the evaluation tells it
-        if not isinstance(child, Absent):
-            yield from _everywhere(child, modules, (*path, name))
 
 
 def _destroys(item: Item) -> bool:

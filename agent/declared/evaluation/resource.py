@@ -29,13 +29,12 @@ from agent.declared.language.values import (
     Unknown,
     Value,
     flags,
-    from_plain,
     rebuilt,
     same,
     unmarked,
 )
 from agent.declared.schemas import Block, Schema, sensitive_paths
-from agent.declared.schemas.shape import recorded_name, shaped_name
+from agent.declared.schemas.shape import dynamic, recorded_name, shaped_name
 from agent.declared.state import Instance, StateError, Steps
 from agent.model import Source
 
@@ -156,7 +155,7 @@ class _Instance:
         if name not in found:
             return None
         block = self.block
-        value = recorded_name(block, name, found[name]) if block else from_plain(found[name])
+        value = recorded_name(block, name, found[name]) if block else dynamic(found[name])
         hidden = [path[1:] for path in self.instance.sensitive if path[:1] == (name,)]
         value = _marked(value, [*hidden, *(self._hidden(block, name) if block else ())])
         return Sensitive(value) if () in self.instance.sensitive else value

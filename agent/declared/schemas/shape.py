@@ -80,6 +80,16 @@ def _unset(block: Block) -> Mapping[str, Value]:
     return items | {name: _none(nested) for name, nested in block.blocks.items()}
 
 
+def dynamic(value: Any) -> Value:
+    """A value of no fixed type, which state wraps together with the type it has: `{"value": 1, "type": "number"}`."""
+    if not isinstance(value, Mapping) or value.keys() != {"value", "type"}:
+        return from_plain(value)
+    try:
+        return from_plain(value["value"], from_json(value["type"]))
+    except ValueError:
+        return from_plain(value["value"])
+
+
 # --- configuration --------------------------------------------------------------------------------------------
 
 
@@ -201,11 +211,8 @@ def _row(value: Value, type_: ObjectOf) -> Value:
 def _decoded(value: Any, attribute: Attribute) -> Value:
     if attribute.nested:
         return _stored(value, attribute.nested)
-    if attribute.type == DYNAMIC and isinstance(value, Mapping) and value.keys() == {"value", "type"}:
-        try:
-            return from_plain(value["value"], from_json(value["type"]))
-        except ValueError:
-            return from_plain(value["value"])
+    if attribute.type == DYNAMIC:
+        return dynamic(value)
     looks = from_plain(value)
     try:
         return convert(looks, attribute.type)
