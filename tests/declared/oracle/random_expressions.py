@@ -178,7 +178,8 @@ PRODUCTIONS: Mapping[str, tuple[Production, ...]] = {
     NUMBER: (
         lambda m: f"({m.sub(NUMBER)} {m.random.choice('+-*')} {m.sub(NUMBER)})",
         lambda m: f"({m.sub(NUMBER)} {m.random.choice('/%')} {m.random.choice(NUMERALS[1:])})",
-        lambda m: f"-({m.sub(NUMBER)})",
+        # Not `-x`: ours has no negative zero (`known_differences`).
+        lambda m: f"(0 - {m.sub(NUMBER)})",
         lambda m: f"length({m.sub(m.random.choice((STRING, STRINGS, MAP, SET, OBJECTS)))})",
         lambda m: f"{m.random.choice(('max', 'min'))}({m.sub(NUMBER)}, {m.sub(NUMBER)})",
         lambda m: f"{m.random.choice(('floor', 'ceil', 'abs', 'signum'))}({m.sub(NUMBER)})",

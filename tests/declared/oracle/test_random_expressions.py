@@ -1,4 +1,4 @@
-"""Whatever is drawn, where Terraform has an answer ours is the same; `scripts/oracle-sweep` draws many more."""
+"""Whatever is drawn, where Terraform has an answer ours is the same; `scripts/oracle_sweep.py` draws many more."""
 
 import shutil
 
