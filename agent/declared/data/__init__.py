@@ -12,10 +12,12 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from agent.declared.language.types import STRING
-from agent.declared.language.values import Map, Object, Unknown, Value
+from agent.declared.language.types import STRING, MapOf
+from agent.declared.language.values import Object, Unknown, Value
+
+_UNTOLD = Unknown("the provider's default tags", MapOf(STRING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Here:
     region: str = ""
     partition: str = ""
     """As in ARNs; where empty, that of the region."""
-    default_tags: Value = field(default_factory=lambda: Map({}, STRING))
+    default_tags: Value = _UNTOLD
     """Of the provider's `default_tags` block, as `map(string)`."""
 
 

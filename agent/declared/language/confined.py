@@ -59,13 +59,13 @@ class Confined:
         """
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
         once = [part for at, part in enumerate(parts) if part != "**" or parts[at - 1 : at] != ["**"]]
-        return _Walk(self).below("/" if pattern.startswith("/") else "", once)
+        return _Walk(self, MAX_ENTRIES).below("/" if pattern.startswith("/") else "", once)
 
 
 @dataclass(slots=True)
 class _Walk:
     files: Confined
-    left: int = MAX_ENTRIES
+    left: int
     expressions: dict[str, re2._Regexp] = field(default_factory=dict)
 
     def below(self, folder: str, parts: Sequence[str], depth: int = 0) -> Iterator[str]:

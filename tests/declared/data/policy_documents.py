@@ -54,7 +54,9 @@ def asked(plugins: str) -> Mapping[str, Any]:
         (Path(folder) / "provider.tf").write_text(PROVIDER, encoding="utf-8")
         for arguments in (["init", *([f"-plugin-dir={plugins}"] if plugins else [])], ["apply", "-auto-approve"]):
             command = ["terraform", *arguments, "-input=false", "-no-color"]
-            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False)
+            done = subprocess.run(
+                command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False
+            )
             if done.returncode:
                 raise RuntimeError(f"terraform {arguments[0]}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
         versions = subprocess.check_output(["terraform", "version", "-json"], cwd=folder, env=env, text=True)

@@ -275,6 +275,8 @@ def _slice(values: Value, start: Number, end: Number) -> Value:
 
 
 def _sort(values: Value) -> Value:
+    if isinstance(values, Unknown):
+        return Unknown(values.why, ListOf(STRING))
     items = listed(values)
     if flags(values) & UNKNOWN:
         return List((Unknown(whys(values), STRING) for _ in items), STRING)

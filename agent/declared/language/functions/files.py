@@ -171,6 +171,8 @@ def _pathexpand(path: str) -> Value:
 
 
 def _fileset(place: Place, path: str, pattern: str) -> Value:
+    if path.startswith("~"):
+        raise TooMuch("the path begins in a home folder, and nobody knows whose")
     if re.search(r"(?<!\\)\{[^}]*(?<!\\)\{", pattern):
         return Unknown("fileset(): braces within braces", SetOf(STRING))
     files, folder = Confined(place.directory, place.confined_to), _clean(path)
