@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from agent.authorise import PATHS, Estate, trusted, verdict
 from agent.clean import clean, several
@@ -70,22 +71,30 @@ def tell(
     `earlier` are the open findings of the store: one about a state stays while its change lies in the trail's interval,
     and is judged anew. `first_seen` is when an open finding was first reported.
     """
-    keys = _keys(declared.resources) if declared.states else {}
+    keys, names = _known(declared.resources) if declared.states else ({}, {})
     work = _Telling(trail, authority, now, first_seen)
     for read in declared.states:
-        work.add(before.get(read.stack), replace(read, keys=keys.get(read.stack, {})))
+        known = replace(read, keys=keys.get(read.stack, {}), names=names.get(read.stack, {}))
+        work.add(before.get(read.stack), known)
     work.again(earlier)
     twice = declared_twice(declared.resources, {read.stack: read for read in declared.states})
     return Told((*work.findings.values(), *twice), work.notes, tuple(work.keep))
 
 
-def _keys(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, tuple[Key, ...]]]:
-    """Stack → address → what it declares, the resource before its parts."""
-    found: dict[str, dict[str, list[Key]]] = defaultdict(lambda: defaultdict(list))
+_ByStack = Mapping[str, Mapping[str, tuple[Any, ...]]]
+"""Stack → address → what is known of it."""
+
+
+def _known(resources: Iterable[Resource]) -> tuple[_ByStack, _ByStack]:
+    """What each address declares, the resource before its parts; and every name a call may know it by."""
+    keys: dict[str, dict[str, tuple[Any, ...]]] = defaultdict(lambda: defaultdict(tuple))
+    names: dict[str, dict[str, tuple[Any, ...]]] = defaultdict(lambda: defaultdict(tuple))
     for resource in resources:
-        found[resource.stack][resource.address].append(resource.key)
-    return {
-        stack: {address: tuple(dict.fromkeys(keys)) for address, keys in each.items()} for stack, each in found.items()
+        keys[resource.stack][resource.address] += (resource.key,)
+        names[resource.stack][resource.address] += (resource.key.id, *resource.identifiers)
+    return keys, {
+        stack: {address: tuple(dict.fromkeys(known)) for address, known in each.items()}
+        for stack, each in names.items()
     }
 
 
@@ -239,12 +248,10 @@ class _Telling:
         applied = [change for change in calls if change.time >= since and change.channel == "iac"]
         ran = any(not mine.isdisjoint(change.targets) for change in applied)
         for address in moves.added:
-            keys = read.keys.get(address, ())
-            if not (_acted(keys, "create", applied) if keys else ran):
+            if not (_acted(read, address, "create", applied) if address in read.keys else ran):
                 return False
         for address in moves.removed:
-            keys = before.keys.get(address, ())
-            if not (_acted(keys, "delete", calls) if keys else ran):
+            if not (_acted(before, address, "delete", calls) if address in before.keys else ran):
                 return False
         if ran or moves.added or moves.removed:
             return True
@@ -316,10 +323,14 @@ def _interval(change: Change) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(change.request["from"]), datetime.fromisoformat(change.request["to"])
 
 
-def _acted(keys: Sequence[Key], act: str, changes: Iterable[Change]) -> bool:
-    """Whether a call created or deleted what an address declares."""
+def _acted(read: StateRead, address: str, act: str, changes: Iterable[Change]) -> bool:
+    """Whether a call created or deleted what an address declares. What is deleted is known by name alone."""
+    keys, names = read.keys[address], set(read.names.get(address, ()))
     return any(
-        touch.act == act and touch.type == keys[0].type and not set(keys).isdisjoint(change.targets)
+        touch.act == act
+        and touch.type == keys[0].type
+        and change.account == keys[0].account
+        and not (set(keys).isdisjoint(change.targets) and names.isdisjoint(touch.ids))
         for change in changes
         for touch in change.touches
     )

@@ -59,6 +59,8 @@ class StateRead:
     """Why what was read of it may be half a change: it was locked, or written while the scan looked. Else empty."""
     keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     """Address → what it declares, as far as it is compared; filled by the line."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Address → every name a call may know it by, so that a deletion is known after it; filled by the line."""
     reread: tuple[str, ...] = ()
     """Differences that only another provider version's reading makes; filled by the line."""
 

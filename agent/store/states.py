@@ -34,7 +34,7 @@ class States:
     def history(self, since: datetime) -> tuple[StateRead, ...]:
         """Every state that a scan found at `since` or later, oldest first; `read_at` is the first time.
 
-        Without addresses and keys.
+        Without addresses, keys and names.
         """
         query = select(_states).where(_states.c.last_read >= since).order_by(_states.c.first_read, _states.c.id)
         with self.database.read() as connection:
@@ -85,4 +85,4 @@ def _read(row: Any) -> StateRead:
 
 
 def _light(read: StateRead) -> StateRead:
-    return replace(read, addresses={}, keys={}, reread=())
+    return replace(read, addresses={}, keys={}, names={}, reread=())
