@@ -363,6 +363,18 @@ output "none" { value = data.aws_ami.none.id }
 """
 
 
+def test_what_a_data_source_cannot_tell_by_itself_state_may_know(tmp_path: Path) -> None:
+    main = (
+        'provider "aws" {\n  default_tags { tags = { Team = "shop" } }\n}\ndata "aws_default_tags" "all" {}\n'
+        'data "aws_caller_identity" "me" {}\noutput "arn" { value = data.aws_caller_identity.me.arn }\n'
+        'output "tags" { value = data.aws_default_tags.all.tags }\n'
+    )
+    state = recorded(instance("data.aws_caller_identity.me", {"arn": "arn:aws:iam::1:user/ci", "account_id": "1"}))
+    found = evaluated(tmp_path, main, state).outputs
+    assert ("arn:aws:iam::1:user/ci", {"Team": "shop"}) == (found["arn"], plain(found["tags"]))
+    assert isinstance(evaluated(tmp_path, main).outputs["arn"], Unknown)
+
+
 def test_data_sources(tmp_path: Path) -> None:
     state = recorded(instance("data.aws_ami.a", {"owners": ["self"], "most_recent": True, "id": "ami-1"}))
     around = Surroundings(account="111122223333", region="eu-west-1")

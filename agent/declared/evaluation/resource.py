@@ -226,7 +226,7 @@ class DataObject(_Instance):
         """The value references get."""
         native = self._native()
         if native is not None and name in native:
-            return native[name]
+            return self._known_natively(name, native[name])
         configured = self.configured(name)
         if configured is not None and not isinstance(configured, Null):
             return configured
@@ -239,10 +239,21 @@ class DataObject(_Instance):
         stale = self._stale()
         return Unknown(f"{self.address}.{name}: {stale}") if stale else recorded
 
+    def _known_natively(self, name: str, value: Value) -> Value:
+        """What state answered to the same question, where the arguments alone do not tell."""
+        if not flags(value) & UNKNOWN or self._stale():
+            return value
+        recorded = self.recorded(name)
+        return value if recorded is None else recorded
+
     def _native(self) -> Mapping[str, Value] | None:
         if self._answer is None:
             provider, run = self.provider, self.module.run
-            here = data.Here(account=provider.account or run.account, region=provider.region or run.region)
+            here = data.Here(
+                account=provider.account or run.account,
+                region=provider.region or run.region,
+                default_tags=provider.default_tags,
+            )
             arguments = {name: self.configured(name) for name in self.names()}
             given = Object({name: value for name, value in arguments.items() if value is not None})
             self._answer = (data.read(self.type, given, here),)
