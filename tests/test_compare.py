@@ -210,3 +210,68 @@ def test_one_real_change_is_one_drift(attribute: str, value: int) -> None:
     found = compared([before], [replace(before, attributes={**before.attributes, attribute: value})])
     default = next(a.default for a in SPECS["aws_sqs_queue"].attributes if a.name == attribute)
     assert [drift.attribute for drift in found.drifts] == ([attribute] if value != 0 or default else [])
+
+
+# --- merged, applied and live --------------------------------------------------------------------------------
+
+
+def merged(value: Any, name: str = "visibility_timeout_seconds", **fields: Any) -> Resource:
+    """The declared queue with another value in the code than in its state, which has 30."""
+    return replace(queue(), unapplied={name: value}, **fields)
+
+
+def kinds(found: Comparison) -> list[tuple[str, Any, Any, str]]:
+    return [(one.kind, one.declared, one.live, one.note) for one in found.drifts]
+
+
+def test_what_is_merged_is_told_whether_or_not_the_resource_can_be_read() -> None:
+    told = [("unapplied", 90, 30, "")]
+    assert kinds(compared([merged(90)], [queue()])) == told
+    assert kinds(compared([merged(90)], [], gaps=[Gap(Scope(type="aws_sqs_queue"), "denied")])) == told
+    assert kinds(compared([merged(90)], [queue(visibility_timeout_seconds=Unknown("no"))])) == told
+    assert [one.kind for one in compared([merged(90)], []).drifts] == ["missing", "unapplied"]
+
+
+def test_what_means_the_same_waits_for_no_apply() -> None:
+    assert kinds(compared([merged("30")], [queue()])) == []
+    assert kinds(compared([merged(Unknown("known after apply"))], [queue()])) == []
+    assert kinds(compared([merged(90, "max_message_size")], [queue()])) == [("unapplied", 90, None, "")]
+    recorded = replace(merged(90), attributes={**queue().attributes, "visibility_timeout_seconds": Unknown("old")})
+    assert kinds(compared([recorded], [queue()])) == []
+
+
+def test_what_is_ignored_waits_for_no_apply() -> None:
+    assert kinds(compared([merged(90, ignore_changes=("visibility_timeout_seconds",))], [queue()])) == []
+    tags = {"Team": "shop", "Stamp": "2"}
+    stamped = merged(tags, "tags_all", ignore_changes=('tags["Stamp"]',))
+    assert kinds(compared([stamped], [queue()])) == []
+
+
+def test_live_that_is_as_merged_already_is_no_difference() -> None:
+    found = compared([merged(60)], [queue(visibility_timeout_seconds=60)])
+    assert (found.drifts, found.attributes) == ((), 3)
+
+
+def test_absorbed_needs_an_accepted_reading_that_the_code_agrees_with() -> None:
+    state_followed = replace(queue(visibility_timeout_seconds=60), unapplied={"visibility_timeout_seconds": 30})
+    seen = [queue(visibility_timeout_seconds=60)]
+    accepted = {QUEUE_KEY: queue().attributes}
+    assert kinds(compared([state_followed], seen, accepted=accepted)) == [("changed", 30, 60, "absorbed")]
+    assert kinds(compared([state_followed], seen)) == [("unapplied", 30, 60, "")]
+    other = {QUEUE_KEY: queue(visibility_timeout_seconds=45).attributes}
+    assert kinds(compared([state_followed], seen, accepted=other)) == [("unapplied", 30, 60, "")]
+
+
+def test_what_state_does_not_know_was_not_absorbed() -> None:
+    odd = queue(delay_seconds=Unknown("the state does not record it"))
+    found = compared([odd], [queue(delay_seconds=5)], accepted={QUEUE_KEY: queue(delay_seconds=0).attributes})
+    assert kinds(found) == [("changed", 0, 5, "")]
+
+
+def test_what_no_stack_declares_is_noted_where_the_stacks_are_not_all() -> None:
+    left = Snapshot("declared", END, (group(),))
+    stranger = replace(queue(), configured=None)
+    for complete, note in ((True, ""), (False, "unlisted")):
+        found = compare(left, live(group(), stranger, rule(22)), {}, SPECS, complete=complete)
+        # A part that came to a declared group is drift of the group, whatever else there is.
+        assert [(one.kind, one.note) for one in found.drifts] == [("changed", ""), ("unmanaged", note)]
