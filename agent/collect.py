@@ -244,7 +244,16 @@ class Collector:
         start = self.started_at - duration(self.config.trail.lookback)
         patterns = ticket_patterns(self.config)
         sources = self._sources({int(number): name for number, name in args["accounts"].items()})
-        return trail.read(sources, start, self.started_at, specs=self.specs, patterns=patterns, seal_key=self.key)
+        named = (*(stack.state for stack in self.config.stack), *self.config.estate.known_states)
+        return trail.read(
+            sources,
+            start,
+            self.started_at,
+            specs=self.specs,
+            patterns=patterns,
+            seal_key=self.key,
+            states=[state.removeprefix("s3://") for state in named if state.startswith("s3://")],
+        )
 
     def _sources(self, accounts: Mapping[int, str]) -> Iterable[Source]:
         where = self.config.trail.source

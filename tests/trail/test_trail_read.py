@@ -257,3 +257,66 @@ def test_merging_spans_all_intervals_and_keeps_all_gaps() -> None:
 def test_nothing_to_merge_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="no trail"):
         merge([])
+
+
+# --- who signed in, and who wrote a state --------------------------------------------------------------------
+
+SUBJECT = "repo:acme/shop:ref:refs/heads/main"
+WEB = {
+    "type": "WebIdentityUser",
+    "principalId": f"token.actions.githubusercontent.com:sts.amazonaws.com:{SUBJECT}",
+    "userName": SUBJECT,
+    "identityProvider": "token.actions.githubusercontent.com",
+}
+
+
+def object_written(key: str = "shop.tfstate", name: str = "PutObject", **fields: object) -> dict:
+    given = {
+        "requestParameters": {"bucketName": "acme-state", "key": key},
+        "managementEvent": False,
+        "eventCategory": "Data",
+    }
+    return record(name, "s3", **(given | fields))
+
+
+def test_who_signed_in_is_told_though_nothing_was_changed() -> None:
+    path = f"arn:aws:iam::{ACCOUNT}:role/ci/deploy"
+    by_web = assume(WEB, "deploy", "run-7", "ASIARUN", call="AssumeRoleWithWebIdentity", roleArn=path)
+    by_hand = assume(user(), "shared", "x", "ASIAX", at="12:30:00", sourceIdentity="dana@acme.example")
+    service = assume({"type": "AWSService", "invokedBy": "ec2.amazonaws.com"}, "worker", "i-1", "ASIAW")
+    early = assume(user(), "shared", "y", "ASIAY", at="07:00:00")
+    found = trail_of(by_web, by_web, by_hand, service, early)
+    assert [(one.action, one.actor.name, one.actor.role, one.session) for one in found.sessions] == [
+        ("sts:AssumeRoleWithWebIdentity", "acme/shop", path, "ASIARUN"),
+        ("sts:AssumeRole", "dana@acme.example", f"arn:aws:iam::{ACCOUNT}:role/shared", "ASIAX"),
+    ]
+    assert [one.actor.subject for one in found.sessions] == [SUBJECT, ""]
+    assert found.sessions[1].actor.source_identity == "dana@acme.example"
+    assert found.changes == ()
+
+
+def test_writes_of_states_are_kept_apart_from_changes() -> None:
+    found = trail_of(
+        object_written(),
+        object_written("live/terraform", name="DeleteObject", at="12:05:00"),
+        object_written("logs/today.gz"),
+        object_written("shop.tfstate.tflock"),
+        object_written("shop.tfstate", name="GetObject"),
+        object_written("shop.tfstate", errorCode="AccessDenied"),
+        object_written("shop.tfstate", at="07:00:00"),
+        object_written("x.tfstate", requestParameters={"key": "x.tfstate"}),
+        states=["acme-state/live/terraform"],
+    )
+    assert [(one.action, one.actor.name, one.request["key"]) for one in found.state_writes] == [
+        ("s3:PutObject", "dana", "shop.tfstate"),
+        ("s3:DeleteObject", "dana", "live/terraform"),
+    ]
+    assert found.changes == ()
+
+
+def test_merging_units_tells_sign_ins_and_state_writes_once() -> None:
+    signed, written = assume(user(), "shared", "x", "ASIAX"), object_written()
+    one, other = trail_of(signed, written), trail_of(signed, written, record())
+    found = merge([one, other])
+    assert (len(found.sessions), len(found.state_writes)) == (1, 1)
+    assert merge([other, one]).sessions == found.sessions
