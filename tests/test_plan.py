@@ -304,6 +304,20 @@ def test_a_case_without_events_closes_when_all_its_findings_are_gone() -> None:
     assert planned(known=known) == (Close(case, "what was found is no longer so"),)
 
 
+def test_a_case_waits_for_a_finding_whose_state_is_being_written() -> None:
+    unseen = finding("a", unexplained="actor unknown")
+    known = knowing(only(opened(planned(unseen))), of=[unseen])
+    waiting = replace(unseen, verdict=Verdict("pending"))
+    assert planned(waiting, known=known, violations=[]) == ()
+
+
+def test_what_is_merged_meanwhile_does_not_change_which_case_it_is() -> None:
+    unseen = finding("a", unexplained="actor unknown")
+    waiting = Drift(unseen.key, "unapplied", "delay_seconds", 5, 0)
+    both = replace(unseen, drifts=(waiting, *unseen.drifts))
+    assert [case.key for case in opened(planned(both))] == [case.key for case in opened(planned(unseen))]
+
+
 def test_nothing_inside_a_gap_is_gone() -> None:
     unseen = finding("a", unexplained="actor unknown")
     known = knowing(only(opened(planned(unseen))), of=[unseen])
@@ -481,7 +495,11 @@ def test_the_story_tells_what_differs_who_did_it_and_which_tests_said_no() -> No
             Drift(key, "changed", "ingress", declared={"from_port": 80}, part=rule),
             Drift(key, "missing", declared={}),
             Drift(key, "unmanaged", live={}),
+            Drift(key, "unmanaged", live={}, note="unlisted"),
+            Drift(key, "unapplied", "name", "web2", "web"),
+            Drift(key, "changed", "name", "web", "wob", note="absorbed"),
         ),
+        notes=("the state of stack shop went\nfrom serial 4 to 5",),
         changes=(
             JudgedChange(
                 change("e1", source_ip=""),
@@ -499,10 +517,14 @@ def test_the_story_tells_what_differs_who_did_it_and_which_tests_said_no() -> No
         f"  ingress: removed {rule.id}",
         "  declared, and not there",
         "  there, and declared nowhere",
+        "  there, and in no configured stack",
+        "  name: merged and not applied: configured web2, recorded web",
+        "  name: declared web, live wob; an apply wrote it into state",
         "  2026-03-02 12:00:00 UTC sqs:SetQueueAttributes by dana (console, no address): unauthorised",
         "    ticket: fail, no\\nreference",
         "  2026-03-02 12:00:00 UTC sqs:SetQueueAttributes by dana (console, 198.51.100.7): authorised",
         "  actor unknown",
+        "  the state of stack shop went\\nfrom serial 4 to 5",
     ]
 
 

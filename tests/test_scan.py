@@ -233,3 +233,38 @@ def test_every_declared_resource_is_compared_or_inside_a_gap(
 def test_the_line_gives_the_same_for_the_same() -> None:
     assert drifted() == drifted()
     assert [type(action) for action in drifted().actions] == [Open]
+
+
+# --- in no configured stack ----------------------------------------------------------------------------------
+
+STRANGER = replace(queue(), key=replace(QUEUE_KEY, id=QUEUE_KEY.id + "-mine"), identifiers=("https://mine",))
+CREATED = record("CreateQueue", requestParameters={"queueName": "mine"}, responseElements={"queueUrl": "https://mine"})
+
+
+def test_what_no_stack_declares_is_a_violation_only_where_the_stacks_are_all() -> None:
+    assert {one.rule for one in passes(seen=[STRANGER]).violations} == {"unmanaged-resource", "undetermined-change"}
+    found = passes(seen=[STRANGER], complete=False)
+    assert [(one.kind, one.note) for one in found.drifts] == [("unmanaged", "unlisted")]
+    assert (found.findings, found.violations, found.status) == ((), (), "clean")
+
+
+def test_who_made_it_by_hand_answers_for_it_all_the_same() -> None:
+    found = passes(seen=[STRANGER], records=[CREATED], complete=False)
+    (finding,) = found.findings
+    assert (finding.verdict.outcome, finding.verdict.failed) == ("unauthorised", ("ticket",))
+    assert [one.kind for one in finding.drifts] == ["unmanaged"]
+    assert finding.candidates[0].change.actor.name == "dana"
+    assert {one.rule for one in found.violations} == {"unticketed-change"}
+
+
+def test_a_change_of_it_that_does_not_explain_it_is_judged_and_its_being_there_is_not() -> None:
+    tagged = record("SetQueueAttributes", requestParameters={"queueUrl": "https://mine", "attributes": {}})
+    (finding,) = passes(seen=[STRANGER], records=[tagged], complete=False).findings
+    assert (finding.verdict.outcome, finding.unexplained) == ("unauthorised", "")
+    service = {"type": "AWSService", "invokedBy": "autoscaling.amazonaws.com"}
+    by_service = tagged | {
+        "userIdentity": service,
+        "userAgent": "x",
+        "eventID": "0" * 8 + "-0000-0000-0000-" + "0" * 12,
+    }
+    assert passes(seen=[STRANGER], records=[by_service], complete=False).findings == ()
