@@ -13,8 +13,8 @@ from typing import Any
 from agent.declared.evaluation import DeclaredInstance
 from agent.declared.language.values import Null
 from agent.declared.places import Place
-from agent.declared.sensitive import marked_scalars, sealed
-from agent.declared.state import Instance
+from agent.declared.sensitive import marked_by_code, marked_scalars, sealed
+from agent.declared.state import Instance, Steps
 from agent.declared.unapplied import Configured
 from agent.model import GLOBAL, Key, Resource, Source, Unknown
 from agent.resources import WEIRD, Attributes, Inline, Parent, Spec, identity
@@ -58,6 +58,11 @@ class Found:
     def ignored(self) -> tuple[str, ...]:
         """What the code ignores of it."""
         return self.code.ignore_changes if self.code else ()
+
+    @property
+    def sensitive(self) -> tuple[Steps, ...]:
+        """Where its attributes are sensitive, by its state or by its code."""
+        return (*self.instance.sensitive, *(marked_by_code(self.code) if self.code else ()))
 
     @property
     def configured(self) -> frozenset[str] | None:
@@ -126,11 +131,11 @@ def _itself(found: Found, fact: Attributes, spec: Spec, reader: Reader) -> Resou
 def _unapplied(found: Found, spec: Spec, reader: Reader) -> dict[str, Any]:
     """What is merged and not applied, sealed like what is recorded."""
     secret = {attribute.name for attribute in spec.attributes if attribute.secret}
-    marked = marked_scalars(found.recorded, found.instance.sensitive)
+    marked = marked_scalars(found.recorded, found.sensitive)
     hidden: dict[str, Any] = {}
     for name, merged in found.unapplied.items():
         whole = merged.sensitive or name in secret
-        paths = ((name,),) if whole else found.instance.sensitive
+        paths = ((name,),) if whole else found.sensitive
         hidden |= sealed(reader.key, {name: merged.value}, paths, marked)
     return hidden
 
@@ -203,6 +208,6 @@ def _outgoing(found: Found, fact: Attributes, spec: Spec, reader: Reader, *, who
     if whole:
         unknown = Unknown("the state does not record it: another provider version wrote it")
         values = {attribute.name: unknown for attribute in spec.attributes} | values
-    paths = found.instance.sensitive if whole else ()
-    hidden = sealed(reader.key, values, paths, marked_scalars(found.recorded, found.instance.sensitive))
+    paths = found.sensitive if whole else ()
+    hidden = sealed(reader.key, values, paths, marked_scalars(found.recorded, found.sensitive))
     return hidden | {name: values[name] for name in (*spec.identity, *spec.identifiers) if name in values}

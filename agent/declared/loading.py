@@ -32,7 +32,8 @@ class Options:
     workspace: str = ""
     """Empty: the one selected in the folder, else `default`."""
     given: Given = field(default_factory=Given)
-    backend_config: tuple[str, ...] = ()
+    backend_config: tuple[str, ...] = field(default=(), repr=False)
+    """May hold passwords."""
     plan: str = ""
     """Path of a plan as JSON, relative to the folder, in place of the code."""
     hcl: bool = True

@@ -62,7 +62,7 @@ def _file(path: Path) -> Mapping[str, Any]:
     try:
         return body(parse(data, str(path)), str(path))
     except ParseError as error:
-        raise StateError(f"backend settings {error}") from None
+        raise StateError(f"backend settings {error.discreet()}") from None
 
 
 def body(block: tree.Body, file: str) -> Mapping[str, Any]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.compare import Hidden
+from agent.declared.evaluation import DeclaredInstance
+from agent.declared.language.values import SENSITIVE, List, Map, Object, Sensitive, Tuple, Value, flags
 from agent.declared.state import Steps
 from agent.model import GLOBAL, Change, Key, Resource, Secret, Snapshot, Touch, Trail
 from agent.seal import seal
@@ -34,6 +36,26 @@ def marked_scalars(attributes: Mapping[str, Any], paths: Iterable[Steps]) -> fro
         for scalar in _scalars(found)
         if scalar not in ("", None) and not isinstance(scalar, bool)
     )
+
+
+def marks(value: Value) -> Iterator[Steps]:
+    """The ways to what is sensitive in a value, as state spells them; 0 stands for any element."""
+    if isinstance(value, Sensitive):
+        yield ()
+    elif isinstance(value, Map | Object):
+        for name, each in value.items.items():
+            yield from ((name, *path) for path in (marks(each) if flags(each) & SENSITIVE else ()))
+    elif isinstance(value, List | Tuple):
+        yield from dict.fromkeys((0, *path) for each in value.items if flags(each) & SENSITIVE for path in marks(each))
+    elif flags(value) & SENSITIVE:
+        yield ()
+
+
+def marked_by_code(found: DeclaredInstance) -> tuple[Steps, ...]:
+    """What the code of an instance calls sensitive, also where the state was written before it did."""
+    paths = [(name, *path) for name, value in found.values.items() for path in marks(value)]
+    copied = [path[1:] for path in paths if path[0] == "tags"]
+    return (*paths, *(("tags_all", *path) for path in (*copied, *marks(found.provider.default_tags))))
 
 
 def seal_alike(declared: Snapshot, live: Snapshot, key: bytes) -> Snapshot:

@@ -7,7 +7,7 @@ Hides secrets: what is sensitive by configuration, state, schema or specificatio
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,8 +27,8 @@ from agent.declared.language.values import (
 from agent.declared.loading import Loaded
 from agent.declared.places import provider_address
 from agent.declared.schemas import provider, sensitive_paths
-from agent.declared.sensitive import marked_scalars, sealed
-from agent.declared.state import Instance, StateError
+from agent.declared.sensitive import marked_by_code, marked_scalars, sealed
+from agent.declared.state import Instance, StateError, Steps
 from agent.model import Secret, Source
 from agent.resources import Spec
 
@@ -97,7 +97,9 @@ def _moved_from(found: DeclaredInstance, instances: dict[str, Instance], loaded:
 
 
 def _declared(found: DeclaredInstance, instance: Instance | None, specs: Mapping[str, Spec]) -> Declared:
-    before, hidden = _attributes(instance, specs.get(found.type)) if instance else ({}, frozenset())
+    paths = marked_by_code(found)
+    before, hidden = _attributes(instance, specs.get(found.type), paths) if instance else ({}, frozenset())
+    hidden |= _secret(specs.get(found.type))
     merged = _merged(found, instance, specs.get(found.type)) if instance else None
     rows = []
     for name in dict.fromkeys((*found.values, *before)):
@@ -156,7 +158,13 @@ def _recorded(instance: Instance, specs: Mapping[str, Spec]) -> Declared:
     return Declared(instance.address, None, instance.provider, "", instance.address, rows)
 
 
-def _attributes(instance: Instance, spec: Spec | None) -> tuple[Mapping[str, Any], frozenset[str]]:
+def _secret(spec: Spec | None) -> frozenset[str]:
+    return frozenset(each.name for each in spec.attributes if each.secret) if spec else frozenset()
+
+
+def _attributes(
+    instance: Instance, spec: Spec | None, also: Iterable[Steps] = ()
+) -> tuple[Mapping[str, Any], frozenset[str]]:
     """What state records, sealed, and the attributes that are sensitive as a whole."""
     try:
         recorded = instance.attributes()
@@ -165,9 +173,8 @@ def _attributes(instance: Instance, spec: Spec | None) -> tuple[Mapping[str, Any
     source = provider_address(instance.provider).source
     known = provider(source) if source else None
     schema = known.resource(instance.type) if known else None
-    paths = (*instance.sensitive, *(sensitive_paths(schema.block) if schema else ()))
-    secret = frozenset(each.name for each in spec.attributes if each.secret) if spec else frozenset()
-    whole = secret | {str(path[0]) for path in paths if len(path) == 1}
+    paths = (*instance.sensitive, *(sensitive_paths(schema.block) if schema else ()), *also)
+    whole = _secret(spec) | {str(path[0]) for path in paths if len(path) == 1}
     return sealed(b"", recorded, paths, marked_scalars(recorded, paths)), frozenset(whole)
 
 

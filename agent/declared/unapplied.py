@@ -7,7 +7,7 @@ what cannot be told because the configured value is not wholly known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -47,7 +47,7 @@ _TAGS = "tags_all"
 class Configured:
     """One configured value, plain."""
 
-    value: Any
+    value: Any = field(repr=False)
     sensitive: bool
 
 

@@ -7,6 +7,7 @@ stack's configuration names (https://developer.hashicorp.com/terraform/language/
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +34,12 @@ class Given:
 
     files: tuple[Path, ...] = ()
     """Files of definitions, later ones winning."""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """JSON-shaped values, which win over everything; a string for a variable of another type is HCL, as with `-var`."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def root_values(root: Module, given: Given, cache: Path | None, repository: Path | None = None) -> Mapping[str, Value]:
+def root_values(root: Module, given: Given, repository: Path | None = None) -> Mapping[str, Value]:
     """Variable → the value it is given, not yet converted to its type; those given none are left out.
 
     Definitions of variables that do not exist are ignored, as Terraform does for files and the environment. Raises
@@ -50,7 +51,7 @@ def root_values(root: Module, given: Given, cache: Path | None, repository: Path
         if name.startswith(PREFIX) and name[len(PREFIX) :] in root.variables:
             found[name[len(PREFIX) :]] = _typed(root.variables[name[len(PREFIX) :]], text, name)
     for path in (*_definitions(root.directory), *given.files):
-        found |= _file(path, os.path.relpath(path, root.directory), cache, within)
+        found |= _file(path, os.path.relpath(path, root.directory), within)
     for name, value in given.values.items():
         item = root.variables.get(name)
         if item is not None:
@@ -66,14 +67,18 @@ def _definitions(directory: Path) -> Iterator[Path]:
     yield from sorted(path for path in directory.iterdir() if path.name.endswith((".auto.tfvars", ".auto.tfvars.json")))
 
 
-def _file(path: Path, shown: str, cache: Path | None, within: tuple[Path, ...]) -> Mapping[str, Value]:
+def _file(path: Path, shown: str, within: tuple[Path, ...]) -> Mapping[str, Value]:
     data = read_file(path, shown, within)
     if path.name.endswith(".json"):
         content = json_syntax.loads(data, shown)
         if not isinstance(content, dict):
             raise ParseError(shown, 1, 1, "definitions of variables in JSON are one object")
         return {name: from_plain(value) for name, value in content.items()}
-    body = parse(data, shown, cache)
+    # Not from the cache, and not into it: such a file may hold passwords and be gone tomorrow.
+    try:
+        body = parse(data, shown)
+    except ParseError as error:
+        raise error.discreet() from None
     if body.blocks:
         raise ParseError(shown, body.blocks[0].line, 1, "a file of definitions has no blocks: write `name = value`")
     return {each.name: _constant(each.value, shown, each.line) for each in body.attributes}
@@ -83,7 +88,8 @@ def _constant(written: tree.Expression, shown: str, line: int) -> Value:
     try:
         return evaluate(written, _Alone())
     except EvaluationError as error:
-        raise ParseError(shown, line, 1, str(error)) from None
+        # A name in it may be a password without its quotes.
+        raise ParseError(shown, line, 1, re.sub(r"`[^`]*`", "such a name", str(error))) from None
 
 
 def _typed(item: Item, text: str, where: str) -> Value:
@@ -92,7 +98,10 @@ def _typed(item: Item, text: str, where: str) -> Value:
     type_ = constraint(written)[0] if written is not None else DYNAMIC
     if type_ in (STRING, NUMBER, BOOL, DYNAMIC):
         return text
-    body = parse(f"value = {text}\n".encode(), where)
+    try:
+        body = parse(f"value = {text}\n".encode(), where)
+    except ParseError as error:
+        raise error.discreet() from None
     return _constant(body.attributes[0].value, where, 1)
 
 
@@ -105,4 +114,4 @@ class _Alone:
         self.budget = Budget()
 
     def root(self, name: str) -> Value | Names:
-        raise EvaluationError(f"`{name}` cannot be referred to: a definition of a variable is a constant")
+        raise EvaluationError(f"`{name}` is a reference, a definition of a variable a constant: write text in quotes")

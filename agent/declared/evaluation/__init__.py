@@ -118,7 +118,7 @@ def _evaluated(root: Module, state: State | None, around: Surroundings, outputs:
         budget=Budget(around.steps),
         schema=around.schema,
     )
-    top = ModuleInstance(run, root, given=root_values(root, around.given, around.cache, around.repository))
+    top = ModuleInstance(run, root, given=root_values(root, around.given, around.repository))
     before = {now: then for then, now in run.recorded.moved.items()}
     instances = {each.address: _instance(each, before) for each in top.resources()}
     for module in top.every():

@@ -119,7 +119,7 @@ class ModuleInstance:
         if value is None:
             return Unknown(f"{self.named(f'var.{name}')} is given no value", type_)
         value = convert(apply(defaults, force(value)), type_)
-        return Sensitive(value) if item.expression("sensitive") == tree.Literal(True) else value
+        return Sensitive(value) if _hides(item) else value
 
     def _constraint(self, item: Item) -> tuple[Type, Defaults]:
         return constraint(item.expression("type") or tree.Variable("any"))
@@ -169,8 +169,7 @@ class ModuleInstance:
             if item is None or written is None:
                 raise EvaluationError(f"{self.address or 'the root module'} has no output `{name}`")
             value = self.run.attempt(self.named(key), item.source, lambda: evaluate(written, self))
-            hidden = item.expression("sensitive") == tree.Literal(True)
-            self.values[key] = Sensitive(force(value)) if hidden else value
+            self.values[key] = Sensitive(force(value)) if _hides(item) else value
         return self.values[key]
 
     def _path(self, name: str) -> Value:
@@ -317,6 +316,15 @@ class Outputs:
     def force(self) -> Value:
         """All outputs."""
         return Object({name: force(self.instance.output(name)) for name in self.instance.code.outputs})
+
+
+_SHOWN = (None, tree.Literal(False), tree.Literal("false"), tree.Literal(None))
+
+
+def _hides(item: Item) -> bool:
+    """Whether a variable or output is sensitive. Terraform takes any constant there, `"true"` and `!false` too; an
+    ephemeral value is written down by nobody."""
+    return any(item.expression(name) not in _SHOWN for name in ("sensitive", "ephemeral"))
 
 
 def _ephemeral(type_: str, name: str) -> Value:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.declared.configuration import Item, provider_source, traversal
 from agent.declared.evaluation.body import value_of
 from agent.declared.hcl import tree
-from agent.declared.language.values import NULL, List, Map, Object, Set, Tuple, Unknown, Value, unmarked
+from agent.declared.language.values import NULL, List, Map, Object, Sensitive, Set, Tuple, Unknown, Value, unmarked
 from agent.model import Source
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ProviderConfig:
     account: str = ""
     """Account of the role it assumes; empty where it does not tell."""
     default_tags: Value = field(default=NULL)
-    """A map, null where there are none, unknown where they cannot be told."""
+    """A map, null where there are none, unknown where they cannot be told; what is sensitive in it is marked."""
     ignore_tags: tuple[frozenset[str], tuple[str, ...]] = (frozenset(), ())
     """Tags that nobody looks at: their keys, and the prefixes of their keys."""
     where: Source | None = None
@@ -94,7 +94,7 @@ def _evaluated(module: ModuleInstance, item: Item, source: str, alias: str) -> P
     def told(name: str) -> Value:
         def read() -> Value:
             value = value_of(item.block.body, name, module)
-            return NULL if value is None else unmarked(value)[0]
+            return NULL if value is None else value
 
         return module.run.attempt(f"{address} {name}", item.source, read)
 
@@ -121,13 +121,17 @@ def _inner(value: Value, name: str) -> Value:
             return value.items.get(name, NULL)
         case Unknown():
             return value
+        case Sensitive():
+            return Sensitive(_inner(value.value, name))
     return NULL
 
 
 def _text(value: Value) -> str:
-    return value if isinstance(value, str) else ""
+    bare = unmarked(value)[0]
+    return bare if isinstance(bare, str) else ""
 
 
 def _texts(value: Value) -> list[str]:
-    items = value.items if isinstance(value, List | Set | Tuple) else ()
+    bare = unmarked(value)[0]
+    items = bare.items if isinstance(bare, List | Set | Tuple) else ()
     return [each for each in items if isinstance(each, str)]

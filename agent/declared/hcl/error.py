@@ -1,5 +1,9 @@
 """The error of a file that is not read; hides nothing."""
 
+from __future__ import annotations
+
+import re
+
 
 class ParseError(Exception):
     """A file that does not parse: where, what stands there and what would be right."""
@@ -11,3 +15,8 @@ class ParseError(Exception):
         self.line = line
         self.column = column
         self.message = message
+
+    def discreet(self) -> ParseError:
+        """The error without the word it stumbled over, which in a file of values may be a password without quotes."""
+        told = re.sub(r"unexpected `[^`]{2,}`", "unexpected text", self.message)
+        return ParseError(self.file, self.line, self.column, told)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from agent.declared.language.conversion import convert
-from agent.declared.language.error import EvaluationError
+from agent.declared.language.error import EvaluationError, TooMuch
 from agent.declared.language.types import DYNAMIC, NUMBER, STRING, ListOf, MapOf, ObjectOf, Primitive, TupleOf, Type
 from agent.declared.language.values import List, Map, Null, Object, Sensitive, Set, Tuple, Unknown, Value
 
@@ -29,7 +29,8 @@ def element(value: Value, key: Value) -> Value:
     if isinstance(value, Sensitive):
         return Sensitive(element(value.value, key))
     if isinstance(key, Sensitive):
-        found = element(value, key.value)
+        # Of a lazy object, which would name its attribute in what it says, the whole is taken.
+        found = element(value if type(value) in _ELEMENTS else _lazy(value).force(), key.value)
         return found if isinstance(value, Object) else Sensitive(found)
     if isinstance(key, Null):
         raise EvaluationError("an index is null")
@@ -37,7 +38,14 @@ def element(value: Value, key: Value) -> Value:
     if form is not None:
         return form(value, key)
     name = convert(key, STRING)
-    return Unknown(name.why) if isinstance(name, Unknown) else attribute(value, str(name))
+    if isinstance(name, Unknown):
+        return Unknown(name.why)
+    try:
+        return attribute(value, str(name))
+    except TooMuch:
+        raise
+    except EvaluationError:
+        raise EvaluationError("there is no attribute with this key") from None
 
 
 def _lazy(value: Any) -> Any:
@@ -129,7 +137,10 @@ def _in_unknown(value: Unknown, key: Value) -> Value:
     if isinstance(value.type, ListOf | MapOf):
         type_ = value.type.element
     elif isinstance(value.type, ObjectOf) and isinstance(key, str):
-        return _of_unknown(value, key)
+        attributes = dict(value.type.attributes)
+        if key not in attributes:
+            raise EvaluationError("there is no attribute in this object with this key")
+        type_ = attributes[key]
     elif isinstance(value.type, TupleOf) and isinstance(key, int):
         if not 0 <= key < len(value.type.items):
             raise EvaluationError("there is no element with this index")
