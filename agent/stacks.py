@@ -116,10 +116,14 @@ def _local(config: Config, stack: Stack, cache: Path) -> Located:
     )
 
 
-def _below(config: Config, directory: Path) -> Path:
-    """What a stack outside any repository may read: what lies beside our configuration, if it does; else itself."""
+def _below(config: Config, directory: Path) -> Path | None:
+    """What a stack outside any repository may read: what lies beside our configuration, if it does.
+
+    None: its functions read its own folder alone; its modules, which nobody but the user can have put there, lie
+    anywhere.
+    """
     base = Path(config.base).resolve()
-    return base if directory.resolve().is_relative_to(base) else directory
+    return base if directory.resolve().is_relative_to(base) else None
 
 
 def _fetched_commit(
@@ -133,7 +137,7 @@ def _fetched_commit(
         return None, (f"the commit of its code cannot be told: {error}",)
 
 
-def _options(config: Config, stack: Stack, directory: Path, repository: Path, cache: Path) -> Options:
+def _options(config: Config, stack: Stack, directory: Path, repository: Path | None, cache: Path) -> Options:
     return Options(
         workspace=stack.workspace,
         given=Given(

@@ -5,6 +5,7 @@ Hides where the state is, which workspace is meant, and that each of the three m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from agent.declared.hcl.error import ParseError
 from agent.declared.language.evaluate import TooMuch
 from agent.declared.lock_file import LockError, locked
 from agent.declared.modules import Resolve, not_fetched
+from agent.declared.regular import read_regular
 from agent.declared.schemas import provider
 from agent.declared.state import State, StateError, read_state
 from agent.declared.variables import Given
@@ -136,12 +138,16 @@ def _code(directory: Path, cache: Path | None, repository: Path | None) -> tuple
         return None, f"{directory} cannot be read: {error.strerror}"
 
 
+_WORKSPACE = re.compile(r"[A-Za-z0-9._~$&+=:@-]+")
+"""What Terraform takes for a name: nothing that an address would have to escape, and no slash."""
+
+
 def _selected(directory: Path, environment: Mapping[str, str]) -> str:
     """`terraform workspace select` leaves its choice beside the code; the variable wins over it."""
     if environment.get("TF_WORKSPACE"):
         return environment["TF_WORKSPACE"]
     try:
-        text = (directory / ".terraform" / "environment").read_text(encoding="utf-8", errors="replace")
+        text = read_regular(directory / ".terraform" / "environment", 1000, (directory,)).decode(errors="replace")
     except OSError:
         text = ""
     return text.strip() or backends.DEFAULT_WORKSPACE
@@ -151,6 +157,8 @@ def _place(
     directory: Path, root: Module | None, state: str, workspace: str, options: Options, session: boto3.Session | None
 ) -> tuple[str, backends.Access]:
     """Where the state is, by the stack's configuration or by its code, and what is needed to read it."""
+    if not _WORKSPACE.fullmatch(workspace) or workspace in (".", ".."):
+        raise StateError(f"what is selected in {directory} is no name of a workspace: `terraform workspace select`")
     backend = root.backend if root else None
     name = backends.name_of(state) if state else backend.type if backend else "local"
     settings = backends.settle(

@@ -14,6 +14,7 @@ from pathlib import Path
 from agent.declared.configuration import Item, Module, read_module
 from agent.declared.hcl.error import ParseError
 from agent.declared.module_sources import package_of
+from agent.declared.regular import is_within, read_regular
 
 ModulePath = tuple[str, ...]
 """Names of module calls from the root module down, without instance keys; `()` is the root module."""
@@ -31,6 +32,9 @@ class Absent:
     why: str = ""
 
 
+_MOST = 50_000_000
+"""Bytes read of what `terraform init` notes; one module takes some 100."""
+_OUT = "a folder outside the repository, which is not read: what one repository needs belongs in it, or in a registry"
 _INIT = "it is not on disk: run `terraform init`"
 
 
@@ -47,7 +51,7 @@ class Modules:
     cache: Path | None
     resolve: Resolve = not_fetched
     repository: Path | None = None
-    """Links in modules are followed within it."""
+    """Modules that lie beside the code lie in it, and links in modules are followed within it; None: anywhere."""
     fetched: Path | None = None
     """The folder that `resolve` fetches packages into."""
     _read: dict[Path, Module] = field(default_factory=dict)
@@ -57,8 +61,14 @@ class Modules:
         """The module behind a call in `parent`. Raises `ParseError` for one that cannot be read."""
         source = call.text("source")
         for place in self._places(parent, path, source):
-            if place.is_dir():
-                return self._module(place)
+            try:
+                if not place.is_dir():
+                    continue
+                if self.repository is not None and not is_within(place, (self.repository, self.root.directory)):
+                    return Absent(source, f"it leads to {_OUT}")
+            except OSError as error:
+                return Absent(source, f"its folder cannot be read: {error.strerror}")
+            return self._module(place)
         if not source:
             return Absent("", "its source is not written out")
         if source.startswith(("./", "../")) and self.confined(parent) is None:
@@ -74,7 +84,7 @@ class Modules:
         local = source.startswith(("./", "../")) and self.confined(parent) is None
         places = [parent.directory / source] if local else []
         if self._installed is None:
-            self._installed = _installed(self.root.directory)
+            self._installed = _installed(self.root.directory, self.repository or self.root.directory)
         if ".".join(path) in self._installed:
             places.append(self.root.directory / self._installed[".".join(path)])
         return places
@@ -90,10 +100,11 @@ class Modules:
         return self._read[place]
 
 
-def _installed(root: Path) -> Mapping[str, str]:
+def _installed(root: Path, repository: Path) -> Mapping[str, str]:
     """Module path, joined with dots → directory, as `terraform init` left it; empty where it did not."""
     try:
-        modules = json.loads((root / ".terraform" / "modules" / "modules.json").read_bytes())["Modules"]
+        data = read_regular(root / ".terraform" / "modules" / "modules.json", _MOST, (repository, root))
+        modules = json.loads(data)["Modules"]
         return {str(module["Key"]): str(module["Dir"]) for module in modules}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}

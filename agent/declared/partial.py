@@ -15,6 +15,7 @@ import msgspec
 from agent.declared.hcl import tree
 from agent.declared.hcl.error import ParseError
 from agent.declared.hcl.parse import parse
+from agent.declared.regular import read_regular
 from agent.declared.state import StateError
 
 MAX_BYTES = 1024 * 1024
@@ -48,8 +49,7 @@ def _value(text: str) -> Any:
 
 def _file(path: Path) -> Mapping[str, Any]:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise StateError(f"backend settings {path}: {error.strerror}") from None
     if len(data) > MAX_BYTES:
@@ -117,8 +117,7 @@ def remembered(directory: Path, data: str = "") -> tuple[str, Mapping[str, Any]]
     """
     path = directory / (data or ".terraform") / "terraform.tfstate"
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_regular(path, MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return "", {}
     except OSError as error:

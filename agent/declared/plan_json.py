@@ -17,6 +17,7 @@ from agent.declared.evaluation.providers import ProviderConfig
 from agent.declared.evaluation.refactoring import Refactorings
 from agent.declared.language.values import Sensitive, Unknown, Value, from_plain
 from agent.declared.places import module_path
+from agent.declared.regular import read_regular
 from agent.declared.schemas import Block, provider
 from agent.declared.schemas.shape import recorded_name
 from agent.model import Source
@@ -90,8 +91,7 @@ _PLAN = msgspec.json.Decoder(_Plan)
 def read(path: Path, versions: Mapping[str, str]) -> Evaluated:
     """The plan in a file; `versions` are those locked, by provider source. Raises `PlanError`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise PlanError(f"plan {path}: {error.strerror}; `terraform show -json PLAN` writes one") from None
     if len(data) > MAX_BYTES:

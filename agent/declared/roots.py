@@ -16,6 +16,7 @@ from agent.declared import json_syntax, partial
 from agent.declared.hcl import tree
 from agent.declared.hcl.error import ParseError
 from agent.declared.hcl.parse import MAX_BYTES, parse
+from agent.declared.regular import read_regular
 from agent.declared.state import StateError
 
 _SKIPPED = (".terraform", ".git", "node_modules", ".venv", ".terragrunt-cache")
@@ -109,8 +110,7 @@ def _can_be_written(name: str) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(MAX_BYTES)
+        return read_regular(path, MAX_BYTES).decode(errors="replace")
     except OSError:
         return ""
 

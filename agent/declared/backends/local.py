@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from agent.declared.backends import DEFAULT_WORKSPACE, Access, Fetched, holder
+from agent.declared.regular import read_regular
 from agent.declared.state import NoStateError, StateError, refuse_size
 
 _FLOCK = "hhqqi4x"
@@ -52,7 +53,6 @@ def _is_locked(descriptor: int) -> bool:
 
 def _holder(path: Path) -> str:
     try:
-        with path.with_name(f".{path.name}.lock.info").open("rb") as file:
-            return holder(file.read(10_000))
+        return holder(read_regular(path.with_name(f".{path.name}.lock.info"), 10_000))
     except OSError:
         return "somebody"
