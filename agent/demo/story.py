@@ -205,10 +205,14 @@ def _priya(recorder: Recorder) -> None:
 
 
 def _pipeline(recorder: Recorder, stack: Path) -> None:
-    """Two deployments: one under CHG-1044, one that no ticket asked for. State follows both, as after an apply."""
+    """Two deployments: one under CHG-1044, one that no ticket asked for. The code was merged before each, and state
+    follows, as after an apply.
+    """
+    _merge(stack, 'value = "250"', 'value = "500"')
     client = _deployment(recorder, "CHG-1044")
     client("ssm").put_parameter(Name="/payments/settlement/batch-size", Value="500", Type="String", Overwrite=True)
     _follow(stack, "aws_ssm_parameter", "settlement_batch", {"value": "500", "insecure_value": "500"})
+    _merge(stack, "memory_size   = 256", "memory_size   = 512")
     client = _deployment(recorder, "run-7781")
     client("lambda").update_function_configuration(FunctionName="payments-settlement", MemorySize=512)
     _follow(stack, "aws_lambda_function", "settlement", {"memory_size": 512})
@@ -228,6 +232,12 @@ def _deployment(recorder: Recorder, name: str) -> Callable[[str], Any]:
         recorder,
         boto3.Session(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], region_name=REGION),
     )
+
+
+def _merge(stack: Path, old: str, new: str) -> None:
+    """The code as the pipeline applies it."""
+    path = stack / "application.tf"
+    path.write_text(path.read_text().replace(old, new))
 
 
 def _follow(stack: Path, type_: str, name: str, values: Mapping[str, Any]) -> None:
