@@ -40,7 +40,8 @@ def _shows_as(block: tree.Block) -> str:
 def value_of(body: tree.Body, name: str, scope: Scope) -> Value | None:
     """What a body sets a name to, None where it does not set it. Raises `EvaluationError`.
 
-    Nested blocks are a tuple of objects, those with a label an object of such by label.
+    Nested blocks are a tuple of objects, those with a label an object of such by label. Dynamic blocks that come to
+    nothing are as if they were not written.
     """
     written = body.attribute(name)
     if written is not None:
@@ -54,8 +55,8 @@ def _object(body: tree.Body, scope: Scope) -> Object:
     return Object({name: value for name, value in found.items() if value is not None})
 
 
-def _nested(blocks: Iterable[tree.Block], scope: Scope) -> Value:
-    """The blocks as objects, `dynamic` ones expanded; unknown where one cannot be."""
+def _nested(blocks: Iterable[tree.Block], scope: Scope) -> Value | None:
+    """The blocks as objects, `dynamic` ones expanded; unknown where one cannot be, None where there are none."""
     found: list[Value] = []
     labelled: dict[str, Value] = {}
     for block in blocks:
@@ -68,7 +69,9 @@ def _nested(blocks: Iterable[tree.Block], scope: Scope) -> Value:
             labelled[block.labels[0]] = _object(block.body, scope)
         else:
             found.append(_object(block.body, scope))
-    return Object(labelled) if labelled else Tuple(found)
+    if labelled:
+        return Object(labelled)
+    return Tuple(found) if found else None
 
 
 def _dynamic(block: tree.Block, scope: Scope) -> list[Body] | Unknown:

@@ -1,7 +1,8 @@
 """What the real Terraform makes of the root modules in `roots/`, and what was recorded of it.
 
-Hides how it is asked, in two ways: `terraform test` with a mocked provider (each root's `tests/plan.tftest.hcl`), and
-`terraform plan` against a moto server. `python tests/declared/modules_oracle/module_oracle.py` records both anew.
+Hides how it is asked, in three ways: `terraform test` with a mocked provider (each root's `tests/plan.tftest.hcl`),
+`terraform plan` against a moto server, and the plan of an edit once the root was applied there.
+`python tests/declared/modules_oracle/module_oracle.py [ROOT…]` records all anew.
 """
 
 import json
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +31,16 @@ MOCKED = "(mocked)"
 MOCKED_DOCUMENT = '{"Mocked":true}'
 """What the mocked provider says of every policy document."""
 
+EDITS = {
+    "assorted": ("terraform.tfvars", '"hunter2"', '"hunter3"'),
+    "labels": ("main.tf", 'Team = "platform"', 'Team = "core"'),
+    "network": ("main.tf", '"t3.small"', '"t3.large"'),
+    "regions": ("main.tf", 'default = "ops"', 'default = "dev"'),
+    "services": ("defaults.yaml", "RETRIES: 3", "RETRIES: 4"),
+    "storage": ("templates/motd.tftpl", "Welcome.", "Hello."),
+}
+"""Root → a file of it, and what is written there instead of what, once it was applied."""
+
 Answer = Mapping[str, Any]
 """`instances`: address → attribute → value, nulls left out; `outputs`: name → value."""
 
@@ -39,7 +51,7 @@ def roots() -> list[str]:
 
 
 def recorded(root: str, way: str) -> Answer:
-    """The recorded answer, `way` being `mocked` or `planned`; numbers are `int` or `Decimal`."""
+    """The recorded answer, `way` being `mocked`, `planned` or `edited`; numbers are `int` or `Decimal`."""
     answer: Answer = json.loads((ANSWERS / f"{root}.{way}.json").read_text(encoding="utf-8"), parse_float=Decimal)
     return answer
 
@@ -62,6 +74,27 @@ def planned(copy: Path, env: Mapping[str, str], *arguments: str) -> Answer:
     """The plan of an initialised copy of a root, against whatever `env` points at."""
     run(copy, env, "plan", "-input=false", "-no-color", "-out=plan", *arguments)
     return _answer(json.loads(run(copy, env, "show", "-json", "plan"), parse_float=Decimal))
+
+
+def edited(copy: Path, env: Mapping[str, str]) -> tuple[Answer, bytes]:
+    """The plan of a copy that is applied and then edited, and the state of the time between."""
+    run(copy, env, "apply", "-input=false", "-no-color", "-auto-approve")
+    state = (copy / "terraform.tfstate").read_bytes()
+    edit(copy)
+    return planned(copy, env), state
+
+
+def edit(copy: Path) -> None:
+    """Makes the root's edit in a copy of it."""
+    name, before, after = EDITS[copy.name]
+    text = (copy / name).read_text(encoding="utf-8")
+    assert before in text
+    (copy / name).write_text(text.replace(before, after), encoding="utf-8")
+
+
+def state(root: str) -> bytes:
+    """The recorded state that a root's `edited` answer is the plan against."""
+    return (ANSWERS / f"{root}.tfstate.json").read_bytes()
 
 
 def _answer(plan: Any) -> Answer:
@@ -138,18 +171,27 @@ def copied(root: str, folder: Path, env: Mapping[str, str]) -> Path:
     return copy
 
 
-def record() -> None:
-    """Writes `answers/` anew; `AWS_ENDPOINT_URL` and the like must point at an empty moto server."""
+def record(names: list[str]) -> None:
+    """Writes `answers/` anew; `AWS_ENDPOINT_URL` and the like must point at a moto server, which is emptied."""
     ANSWERS.mkdir(exist_ok=True)
     env = environment({name: value for name, value in os.environ.items() if name.startswith("AWS_")})
-    for root in sys.argv[1:] or roots():
+    for root in names or roots():
         with tempfile.TemporaryDirectory() as folder:
-            copy = copied(root, Path(folder), env)
-            for way, ask in (("mocked", mocked), ("planned", planned)):
-                encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
-                text = msgspec.json.format(encoder.encode(ask(copy, env)), indent=1)
-                (ANSWERS / f"{root}.{way}.json").write_bytes(text + b"\n")
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{env['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST"), timeout=30
+            ):
+                copy = copied(root, Path(folder), env)
+            _write(f"{root}.mocked", mocked(copy, env))
+            _write(f"{root}.planned", planned(copy, env))
+            answer, between = edited(copy, env)
+            _write(f"{root}.edited", answer)
+            _write(f"{root}.tfstate", json.loads(between))
+
+
+def _write(name: str, answer: Any) -> None:
+    encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+    (ANSWERS / f"{name}.json").write_bytes(msgspec.json.format(encoder.encode(answer), indent=1) + b"\n")
 
 
 if __name__ == "__main__":
-    record()
+    record(sys.argv[1:])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from module_oracle import HOLE, MOCKED, Answer
 
@@ -30,19 +30,24 @@ from agent.declared.language.values import (
     to_plain,
     unmarked,
 )
+from agent.declared.state import read_state
+
+Provider = Literal["", "real", "overlaid"]
+"""Who took part besides the code: a mocked provider that adds nothing, a real one, a real one over a state."""
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
 
-def evaluated(root: Path, state: Any = None) -> Evaluated:
-    """The root module in a folder, evaluated by us, `modules.json` or not."""
+def evaluated(root: Path, state: bytes = b"") -> Evaluated:
+    """The root module in a folder, evaluated by us, over a state where there is one."""
     around = Surroundings(account=ACCOUNT, region=REGION)
-    return evaluate_root(read_module(root, root, None), state, around, outputs=True)
+    recorded = read_state(state, "the recorded state") if state else None
+    return evaluate_root(read_module(root, root, None), recorded, around, outputs=True)
 
 
-def differences(ours: Evaluated, theirs: Answer, *, provider: bool) -> Iterator[str]:
-    """Where ours is not Terraform's answer. `provider`: a real provider took part, which adds what no code sets."""
+def differences(ours: Evaluated, theirs: Answer, *, provider: Provider) -> Iterator[str]:
+    """Where ours is not Terraform's answer."""
     for problem in ours.problems:
         yield f"problem: {problem}"
     for address, why in ours.unexpanded.items():
@@ -57,7 +62,7 @@ def differences(ours: Evaluated, theirs: Answer, *, provider: bool) -> Iterator[
             yield f"output {name}: {found}"
 
 
-def _instance(ours: DeclaredInstance, theirs: Answer, *, provider: bool) -> Iterator[str]:
+def _instance(ours: DeclaredInstance, theirs: Answer, *, provider: Provider) -> Iterator[str]:
     for name, value in ours.values.items():
         if found := _unlike(value, theirs.get(name), provider=provider):
             yield f"{ours.address}: {name}: {found}"
@@ -75,24 +80,27 @@ def _tags(value: Value | None) -> dict[str, Any]:
     return {key: to_plain(each) for key, each in bare.items.items()} if isinstance(bare, Map | Object) else {}
 
 
-def _unlike(ours: Value | None, theirs: Any, *, provider: bool = False) -> str:
+def _unlike(ours: Value | None, theirs: Any, *, provider: Provider = "") -> str:
     """What is different between our value and Terraform's; empty where nothing is."""
     bare = None if ours is None else unmarked(force(ours))[0]
     return "" if _alike(bare, theirs, provider) else f"{_plain(bare)!r} instead of {theirs!r}"
 
 
-def _alike(ours: Value | None, theirs: Any, provider: bool) -> bool:
+def _alike(ours: Value | None, theirs: Any, provider: Provider) -> bool:
     if theirs == MOCKED:
         return ours is not None
     if provider and isinstance(ours, Null | None):
         return True
     if theirs == HOLE:
-        # What the provider computes is unknown to Terraform, and not set to us.
-        return bool(ours is not None and flags(ours) & UNKNOWN) or _plain(ours) in (None, [], {})
+        # What the provider computes is unknown to Terraform, and not set to us; or it is computed anew by an apply, and
+        # to us what state has.
+        return (
+            provider == "overlaid" or bool(ours is not None and flags(ours) & UNKNOWN) or _plain(ours) in (None, [], {})
+        )
     match ours:
         case Set():
             if theirs is None:
-                return provider and not ours.items
+                return bool(provider) and not ours.items
             return isinstance(theirs, list) and _alike_sets(list(ours.items), theirs, provider)
         case List() | Tuple():
             same = isinstance(theirs, list) and len(ours.items) == len(theirs)
@@ -108,7 +116,7 @@ def _alike(ours: Value | None, theirs: Any, provider: bool) -> bool:
     return _same(_plain(ours), theirs)
 
 
-def _alike_sets(ours: list[Value], theirs: list[Any], provider: bool) -> bool:
+def _alike_sets(ours: list[Value], theirs: list[Any], provider: Provider) -> bool:
     left = list(theirs)
     for each in ours:
         found = next((index for index, other in enumerate(left) if _alike(each, other, provider)), None)

@@ -87,7 +87,7 @@ locals {
 resource "aws_instance" "bastion" {
   for_each = { for index, id in slice(local.zones, 0, 2) : id => index }
 
-  ami                    = "ami-12345678"
+  ami                    = "ami-12c6146b"
   instance_type          = each.value == 0 ? "t3.small" : "t3.micro"
   subnet_id              = element(module.vpc.private_subnets, each.value)
   vpc_security_group_ids = [module.groups["web"].id, module.groups["db"].id]
