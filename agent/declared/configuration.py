@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -295,12 +296,22 @@ def plain(value: tree.Expression) -> Any:
         case tree.Literal(value=written):
             return written
         case tree.Number(value=number):
-            return int(number) if number == number.to_integral_value() else float(number)
+            return _number(number)
         case tree.Tuple(items=items):
             return [plain(each) for each in items]
         case tree.Object(items=items):
             return {str(plain(key)): plain(each) for key, each in items}
     return None
+
+
+def _number(number: Decimal) -> int | float | None:
+    """A number as JSON has it; None for one of hundreds of digits, which `1e99999999` would be."""
+    if abs(number.adjusted()) > _DIGITS:
+        return None
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+_DIGITS = 300
 
 
 def ignored_changes(item: Item) -> tuple[str, ...]:

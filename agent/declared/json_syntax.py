@@ -17,6 +17,7 @@ from typing import Any
 from agent.declared.hcl import parse as hcl
 from agent.declared.hcl import template, tree
 from agent.declared.hcl.error import ParseError
+from agent.declared.language.numbers import MAX_DIGITS
 
 _LABELS = {"resource": 2, "data": 2, "provider": 1, "variable": 1, "output": 1, "module": 1}
 _PLAIN = ("locals", "terraform", "moved", "import", "removed", "check")
@@ -47,15 +48,43 @@ def parse(data: bytes, file: str) -> tree.Body:
 
 
 def loads(data: bytes, file: str) -> Any:
-    """JSON with exact numbers. Raises `ParseError`."""
+    """JSON with exact numbers, and text that is Unicode. Raises `ParseError`."""
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_float=Decimal)
+        return _sound(json.loads(data.decode("utf-8-sig"), parse_float=_number), 0)
     except UnicodeDecodeError as error:
         raise ParseError(file, data.count(b"\n", 0, error.start) + 1, 1, "bytes that are not UTF-8") from None
     except json.JSONDecodeError as error:
         raise ParseError(file, error.lineno, error.colno, f"not JSON: {error.msg}") from None
-    except (RecursionError, ValueError) as error:
-        raise ParseError(file, 1, 1, f"JSON that is not read: {type(error).__name__}") from None
+    except RecursionError:
+        raise ParseError(file, 1, 1, f"JSON nested deeper than {MAX_DEPTH} levels: split it") from None
+    except ValueError:
+        raise ParseError(file, 1, 1, f"JSON with a number of more than {MAX_DIGITS:,} digits") from None
+
+
+MAX_DEPTH = 100
+"""Lists and objects within one another."""
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def _number(text: str) -> Decimal:
+    """Raises `ValueError` for one with more digits than numbers may have."""
+    mantissa, _, exponent = text.lower().partition("e")
+    if len(mantissa) > MAX_DIGITS or abs(int(exponent or 0)) > MAX_DIGITS:
+        raise ValueError
+    return Decimal(text)
+
+
+def _sound(value: Any, depth: int) -> Any:
+    """The data with half characters replaced, as Go does. Raises `RecursionError` where it is nested too deeply."""
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, str):
+        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_sound(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {_sound(name, depth): _sound(each, depth + 1) for name, each in value.items()}
+    return value
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:\n]')

@@ -20,6 +20,7 @@ from agent.declared.state import StateError
 
 MAX_BYTES = 1024 * 1024
 """Largest file of settings."""
+_DIGITS = 300  # of a number; `1e99999999` is none that a setting has
 
 
 def given(items: Iterable[str], directory: Path) -> Mapping[str, Any]:
@@ -86,7 +87,7 @@ def plain(value: tree.Expression) -> Any:
     match value:
         case tree.Literal(value=literal):
             return literal
-        case tree.Number(value=number):
+        case tree.Number(value=number) if abs(number.adjusted()) <= _DIGITS:
             return int(number) if number == number.to_integral_value() else float(number)
         case tree.Tuple(items=items):
             return [plain(each) for each in items]

@@ -229,7 +229,7 @@ def refuse_size(size: int, name: str, limit: int = MAX_BYTES) -> None:
 
 def _decode(data: bytes | msgspec.Raw, type_: type[_T], name: str, *, exact: bool = False) -> _T:
     try:
-        return msgspec.json.Decoder(type_, float_hook=Decimal if exact else None).decode(data)
+        return msgspec.json.Decoder(type_, float_hook=_exact if exact else None).decode(data)
     except msgspec.ValidationError as error:
         raise StateError(f"{name} is not a state as Terraform writes it: {error}") from None
     except msgspec.DecodeError as error:
@@ -237,6 +237,17 @@ def _decode(data: bytes | msgspec.Raw, type_: type[_T], name: str, *, exact: boo
         raise StateError(f"{name} is not whole JSON: {why}; restore the last good state") from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise StateError(f"{name} is not a state as Terraform writes it: {type(error).__name__}") from None
+
+
+def _exact(text: str) -> Decimal:
+    """A fraction. Raises `ValueError` for one of more digits than any provider writes, which would fill the memory."""
+    _, _, exponent = text.lower().partition("e")
+    if abs(int(exponent or 0)) > _DIGITS:
+        raise ValueError(f"a number of more than {_DIGITS:,} digits")
+    return Decimal(text)
+
+
+_DIGITS = 20_000
 
 
 def _check_head(head: _Head, name: str) -> None:

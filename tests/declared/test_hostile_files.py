@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from agent.declared.loading import Loaded, Options, load
 from agent.declared.partial import given
 from agent.declared.regular import read_regular
 from agent.declared.roots import roots
-from agent.declared.state import StateError
+from agent.declared.state import StateError, read_state
 
 ECHO = 'resource "terraform_data" "t" {\n  input = %s\n}\n'
 pytestmark = pytest.mark.timeout(20)
@@ -113,3 +114,50 @@ def test_a_source_too_long_for_a_path_is_an_absent_module(tmp_path: Path) -> Non
     write(tmp_path, {"main": f'module "m" {{\n  source = "./{"a" * 5000}"\n}}\n'})
     found = loaded(tmp_path)
     assert found.evaluated is not None and "cannot be read" in found.evaluated.absent["module.m"].why
+
+
+DEEP = "[" * 2000 + "]" * 2000
+
+
+@pytest.mark.parametrize(
+    ("json_", "why"),
+    [
+        (f'{{"locals": {{"a": {DEEP}}}}}', "nested deeper"),
+        (f'{{"locals": {{"a": {DEEP[1500:-1500]}}}}}', "nested deeper"),
+        ('{"locals": {"a": 1e99999999999999999999}}', "a number of more than"),
+        ('{"terraform": {"backend": {"s3": {"key": 1e99999999}}}}', "a number of more than"),
+        (f'{{"locals": {{"a": {"9" * 5000}}}}}', "a number of more than"),
+    ],
+    ids=["deep", "less deep", "beyond decimals", "a gigabyte of digits", "digits"],
+)
+def test_json_beyond_bounds_is_refused(tmp_path: Path, json_: str, why: str) -> None:
+    write(tmp_path, {"a.tf.json": json_})
+    assert why in loaded(tmp_path).why_code
+    write(tmp_path, {"a.tf.json": "{}", "terraform.tfvars.json": json_})
+    assert why in loaded(tmp_path).why_code
+
+
+def test_a_setting_of_a_gigabyte_of_digits_is_none(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {"main": 'terraform {\n  backend "s3" {\n    key = 1e99999999\n  }\n}\n', "s3.tfbackend": "a = 1e999999\n"},
+    )
+    assert "does not name its bucket" in loaded(tmp_path).why_state
+    with pytest.raises(StateError, match="not written out"):
+        given(["s3.tfbackend"], tmp_path)
+
+
+def test_half_characters_of_json_become_whole_ones(tmp_path: Path) -> None:
+    write(tmp_path, {"a.tf.json": '{"resource": {"terraform_data": {"t": {"input": "a\\ud800b"}}}}'})
+    found = loaded(tmp_path).evaluated
+    assert found is not None
+    assert "a\ufffdb" == found.instances["terraform_data.t"].values["input"]
+
+
+def test_a_number_of_a_state_that_would_fill_the_memory_is_refused() -> None:
+    text = '{"version": 4, "serial": 1, "lineage": "l", "resources": [{"mode": "managed", "type": "a", "name": "b", '
+    text += '"provider": "p", "instances": [{"attributes": {"n": %s}}]}]}'
+    for number in ("1e99999999999999999999", "1e99999999"):
+        with pytest.raises(StateError, match="a number of more than"):
+            read_state((text % number).encode(), "state").instances[0].exact()
+    assert {"n": Decimal("1.5")} == read_state((text % "1.5").encode(), "state").instances[0].exact()
