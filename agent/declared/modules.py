@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agent.declared.configuration import Item, Module, read_module
 from agent.declared.hcl.error import ParseError
+from agent.declared.language.error import TooMuch
 from agent.declared.module_sources import package_of
 from agent.declared.regular import is_within, read_regular
 
@@ -114,17 +115,26 @@ def module_folders(directory: Path) -> tuple[Path, ...]:
     """The folders of a root module and of the modules below it that are on disk; those that can be read, no others."""
     try:
         root = read_module(directory, directory, None)
-    except (ParseError, OSError):
+        return tuple(dict.fromkeys(module.directory.resolve() for _, module in everywhere(root, Modules(root, None))))
+    except (ParseError, OSError, TooMuch):
         return ()
-    return tuple(dict.fromkeys(module.directory.resolve() for _, module in everywhere(root, Modules(root, None))))
 
 
 _DEEPEST = 32
 """Modules within modules; one that calls itself would never end."""
+MAX_CALLS = 10_000
+"""Of modules in one root module; one that calls itself twice would make 2^32."""
 
 
-def everywhere(code: Module, modules: Modules, path: ModulePath = ()) -> Iterator[tuple[ModulePath, Module]]:
-    """A module and those below it, by call path; what cannot be read or had is left out."""
+def everywhere(root: Module, modules: Modules) -> Iterator[tuple[ModulePath, Module]]:
+    """A root module and those below it, by call path; what cannot be read or had is left out. Raises `TooMuch`."""
+    for count, found in enumerate(_below(root, modules, ())):
+        if count > MAX_CALLS:
+            raise TooMuch(f"the root module has more than {MAX_CALLS:,} calls of modules: does one call itself?")
+        yield found
+
+
+def _below(code: Module, modules: Modules, path: ModulePath) -> Iterator[tuple[ModulePath, Module]]:
     yield path, code
     for name, call in code.calls.items() if len(path) < _DEEPEST else ():
         try:
@@ -132,4 +142,4 @@ def everywhere(code: Module, modules: Modules, path: ModulePath = ()) -> Iterato
         except ParseError:
             continue
         if not isinstance(child, Absent):
-            yield from everywhere(child, modules, (*path, name))
+            yield from _below(child, modules, (*path, name))

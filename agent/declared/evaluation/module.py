@@ -217,6 +217,7 @@ class ModuleInstance:
         expansion = self.expansion(f"module.{name}", call)
         if expansion.unknown is not None:
             return expansion.unknown
+        self.budget.spend(_MODULE * len(expansion.keys))
         return {
             key: ModuleInstance(
                 self.run,
@@ -255,6 +256,7 @@ class ModuleInstance:
         return self.objects[key]
 
     def _objects(self, mode: str, type_: str, name: str, item: Item, expansion: Expansion) -> Mapping[Key, Value]:
+        self.budget.spend(_RESOURCE * len(expansion.keys))
         made = DataObject if mode == "data" else ResourceObject
         recorded = self.run.recorded.of(self.address, mode, type_, name)
         if mode == "managed" and expansion.kind != "for_each":
@@ -299,6 +301,8 @@ class ModuleInstance:
 
 MAX_MODULES = 32
 """How deep modules may call modules: a module that calls itself would never end."""
+_MODULE, _RESOURCE = 40, 25
+"""Steps that an instance is worth though nothing in it is evaluated: repetition in repetition multiplies."""
 
 
 class Outputs:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.declared.addresses import parse_address
-from agent.declared.evaluation.refactoring import Move
+from agent.declared.evaluation.refactoring import Move, Moves
 from agent.declared.state import Instance, State
 
 Key = int | str | None
@@ -39,7 +39,7 @@ def recorded(state: State | None, moves: Iterable[Move] = ()) -> Recorded:
     """The state as the configuration's moves would leave it."""
     if state is None:
         return Recorded()
-    chain = tuple(moves)
+    chain = Moves(moves)
     groups: dict[Group, dict[Key, Instance]] = {}
     renamed: dict[str, str] = {}
     taken = {each.address for each in state.instances}
@@ -52,14 +52,18 @@ def recorded(state: State | None, moves: Iterable[Move] = ()) -> Recorded:
     return Recorded(groups, renamed)
 
 
-def _moved(instance: Instance, moves: tuple[Move, ...], taken: set[str]) -> Instance:
+LONGEST = 200
+"""Moves that one instance is followed through: a circle of them must end."""
+
+
+def _moved(instance: Instance, moves: Moves, taken: set[str]) -> Instance:
     """The instance where moves take it; a move onto an address that state has already does not happen."""
     address = parse_address(instance.address)
     if address is None:
         return instance
     now = address
-    for _ in range(len(moves)):  # each move at most once: a circle of them must end
-        following = next((to for move in moves if (to := move.applied(now)) is not None), None)
+    for _ in range(LONGEST):
+        following = moves.following(now)
         if following is None or str(following) in taken:
             break
         now = following

@@ -5,9 +5,11 @@ Hides that their addresses are relative to the module they stand in, whichever i
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from agent.declared.addresses import Address, parse_address
+from agent.declared.addresses import Address, Step, parse_address
 from agent.declared.configuration import Item, Module, traversal
 from agent.declared.hcl import tree
 from agent.declared.modules import ModulePath, Modules, everywhere
@@ -31,6 +33,42 @@ class Move:
         outer, inner = split
         moved = inner.renamed(self.before, self.after)
         return replace(moved, modules=(*outer.modules, *moved.modules)) if moved else None
+
+
+class Moves:
+    """Moves, found by the address they concern: thousands of them meet thousands of instances."""
+
+    def __init__(self, moves: Iterable[Move]) -> None:
+        self._found: dict[tuple[object, ...], list[tuple[int, Move]]] = defaultdict(list)
+        for order, move in enumerate(moves):
+            self._found[_place(move.within, move.before)].append((order, move))
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def following(self, address: Address) -> Address | None:
+        """Where the first move that concerns an address takes it; None where none does."""
+        moves = [each for place in _places(address) for each in self._found.get(place, ())]
+        return next((to for _, move in sorted(moves, key=_order) if (to := move.applied(address)) is not None), None)
+
+
+def _order(move: tuple[int, Move]) -> int:
+    return move[0]
+
+
+def _place(within: ModulePath, before: Address) -> tuple[object, ...]:
+    return (within, before.modules, before.type, before.name, before.index)
+
+
+def _places(address: Address) -> Iterator[tuple[object, ...]]:
+    """Every `_place` of a move that may concern an address."""
+    names, modules = tuple(each.name for each in address.modules), address.modules
+    for n in range(len(modules) + 1):
+        for index in {address.index, None}:
+            yield _place(names[:n], replace(address, modules=modules[n:], index=index))
+        for k in range(n + 1, len(modules) + 1):
+            for last in {modules[k - 1], Step(modules[k - 1].name)}:
+                yield _place(names[:n], Address((*modules[n : k - 1], last)))
 
 
 @dataclass(frozen=True, slots=True)

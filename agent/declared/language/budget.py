@@ -14,7 +14,7 @@ class Budget:
     """Steps that are left: an expression form evaluated, an element visited. Shared by all scopes of one evaluation."""
 
     STEPS: ClassVar[int] = 20_000_000
-    """Enough for some 300,000 resource instances; two minutes of work at most."""
+    """Enough for some 200,000 resource instances; two minutes of work at most."""
 
     __slots__ = ("steps",)
 
