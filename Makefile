@@ -5,13 +5,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint format types check install bench docs wheel wheel-demo lock clean
+.PHONY: demo test oracle-sweep lint format types check install bench docs wheel wheel-demo lock clean
 
 demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
 	$(BIN)/driftwarden demo --out demo-out
 
 test: $(VENV)/.installed ## the whole test suite
 	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -n $(JOBS) --dist loadfile
+
+oracle-sweep: $(VENV)/.installed ## random expressions and configurations, and all root modules, against the real terraform
+	$(BIN)/python scripts/oracle_sweep.py
+	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -m sweep tests/declared/modules_oracle
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

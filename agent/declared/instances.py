@@ -123,7 +123,7 @@ def _itself(found: Found, fact: Attributes, spec: Spec, reader: Reader) -> Resou
         ignore_changes=found.ignored,
         parent=_parent(parent, fact, found.place, reader.specs),
         attribute=parent.place(fact) if parent else "",
-        unapplied=_unapplied(found, spec, reader) if whole else {},
+        unapplied=_unapplied(found, spec, reader),
         recorded_parts=tuple(_undeclared_parts(found, spec, reader)) if whole else (),
     )
 

@@ -22,7 +22,7 @@ from agent.declared.loading import Loaded, Options, load
 from agent.declared.places import Place, own_place, provider_address, shared_places
 from agent.declared.schemas import agree, provider
 from agent.declared.state import Instance, State, StateError
-from agent.model import Gap, Limit, Resource, Scope, Snapshot, Source, StateRead
+from agent.model import Gap, Limit, Resource, Scope, Snapshot, Source, StateRead, Unapplied
 from agent.resources import Spec
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def read(
             tuple(reading.resources),
             (*reading.gaps, *_absent(loaded, account)),
             limits,
-            tuple(unapplied.pending(name, loaded.evaluated, recorded.instances)) if loaded.evaluated else (),
+            (*_pending(name, loaded, recorded), *reading.updates),
         )
     states = (_state_read(name, loaded, recorded, account, key, taken_at),)
     return Stack(replace(snapshot, states=states), recorded.lineage, recorded.serial, recorded.digest)
@@ -105,6 +105,10 @@ def _gaps(account: str, state: State | None, why: str) -> Iterable[Gap]:
     return [
         Gap(Scope(account=each), why, lost[each]) for each in sorted({account, *lost}, key=lambda a: (a != account, a))
     ]
+
+
+def _pending(name: str, loaded: Loaded, state: State) -> Iterable[Unapplied]:
+    return unapplied.pending(name, loaded.evaluated, state.instances) if loaded.evaluated else ()
 
 
 def _absent(loaded: Loaded, account: str) -> Iterable[Gap]:
@@ -171,6 +175,8 @@ class _Reading:
         self.uncovered: dict[str, set[str]] = defaultdict(set)
         self.untold: dict[str, dict[str, str]] = defaultdict(dict)
         self.skewed: Counter[tuple[str, str]] = Counter()
+        self.updates: list[Unapplied] = []
+        """Resources whose code differs in what is no attribute to compare: their name, a block that makes parts."""
         self.own = {each.address: own_place(each) for each in state.instances}
         self.shared = shared_places((each.provider, self.own[each.address]) for each in state.instances)
         for each in state.instances:
@@ -199,9 +205,14 @@ class _Reading:
         config = code.provider if code else self.provider(instance)
         told = Place(config.account, config.region) if config else Place()
         recorded = instance.attributes()
-        merged = unapplied.compared(code, recorded, self.reader.specs[instance.type]) if code else None
-        if merged:
+        spec = self.reader.specs[instance.type]
+        merged = unapplied.compared(code, recorded, spec) if code else None
+        if code and merged:
             self.untold[instance.type] |= {name: why[0] for name, why in merged.untold.items() if why}
+            others = merged.differs.keys() - {each.name for each in spec.attributes}
+            if others:
+                why = f"configured otherwise: {_listed(others)}"
+                self.updates.append(Unapplied(self.reader.stack, code.address, "update", code.source, why))
         self.check(instance)
         place = self.own[instance.address].otherwise(told)
         return Found(

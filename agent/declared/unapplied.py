@@ -66,10 +66,11 @@ def compared(
     """What the code of an instance sets otherwise than state has it.
 
     `recorded` are its decoded attributes. With a specification only what that compares or splits into parts is told,
-    unless `everything` the code sets is asked for; what it compares, it compares in its own way.
+    unless `everything` the code sets is asked for; what it compares, it compares in its own way. What becomes several
+    facts is told whole, because only their making says which attributes matter.
     """
-    whole = everything or spec is None
-    told = {each.name for each in spec.attributes} | {each.attribute for each in spec.inline} if spec else set()
+    whole = everything or spec is None or spec.split is not None
+    told = _told(spec) if spec else frozenset()
     differs: dict[str, Configured] = {}
     untold: dict[str, tuple[str, ...]] = {}
     unrecorded = _write_only(found)
@@ -82,6 +83,12 @@ def compared(
         elif not isinstance(bare, Null) and not _equal(bare, recorded, name, spec, found):
             differs[name] = Configured(to_plain(bare), sensitive)
     return Compared(differs, untold)
+
+
+def _told(spec: Spec) -> frozenset[str]:
+    """What a specification compares, splits off or names a resource by."""
+    names = {each.name for each in spec.attributes} | {each.attribute for each in spec.inline}
+    return frozenset(names | set(spec.identity) | set(spec.names))
 
 
 def _write_only(found: DeclaredInstance) -> frozenset[str]:

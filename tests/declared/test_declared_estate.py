@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_rules_written_in_three_ways(stack: Stack) -> None:
 
 
 def test_data_sources_and_other_providers(stack: Stack) -> None:
-    told = "resources of provider terraform.io/builtin/terraform are not read"
+    told = "it stands for nothing in the cloud: there is nothing to compare it with"
     assert Limit(Scope(type="terraform_data"), told, 1) in stack.snapshot.limits
     assert not [limit for limit in stack.snapshot.limits if "caller_identity" in limit.scope.type]
 
@@ -140,7 +141,9 @@ def test_reading_again_gives_the_same(estate: Path, stack: Stack, tmp_path: Path
         taken_at=datetime(2026, 1, 1, tzinfo=UTC),
         specs=resources.load(),
     )
-    assert stack == again
+    # Where the state is was said another way.
+    assert replace(stack.snapshot, states=()) == replace(again.snapshot, states=())
+    assert (stack.serial, stack.digest) == (again.serial, again.digest)
 
 
 def test_nothing_of_an_applied_estate_is_called_unapplied(stack: Stack) -> None:

@@ -192,7 +192,8 @@ def test_global_types_have_no_region(tmp_path: Path) -> None:
         ('resource "aws_sqs_queue" "q" {\n  tags = {}\n}', True),
         ('resource "aws_sqs_queue" "q" {}\nprovider "aws" {\n  default_tags {\n    tags = { a = "b" }\n  }\n}', True),
         (
-            'resource "aws_sqs_queue" "q" {}\nprovider "aws" {\n  alias = "x"\n  default_tags {\n    tags = { a = "b" }\n  }\n}',
+            'resource "aws_sqs_queue" "q" {}\n'
+            'provider "aws" {\n  alias = "x"\n  default_tags {\n    tags = { a = "b" }\n  }\n}',
             False,
         ),
     ],

@@ -294,3 +294,28 @@ def test_a_plan_that_is_none_is_a_gap(tmp_path: Path, text: str, why: str) -> No
     assert why in gap.why
     (other,) = stack(tmp_path, "", queue("q"), options=Options(plan="none.json")).snapshot.gaps
     assert "No such file" in other.why
+
+
+def test_a_resource_that_is_several_facts_and_a_name_that_changed(tmp_path: Path) -> None:
+    arn = f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/p"
+    parameter = {"id": "p", "name": "p", "arn": arn, "type": "String", "value": "250", "tier": "Standard"}
+    main = (
+        'resource "aws_ssm_parameter" "p" {\n  name = "p"\n  type = "String"\n  value = "500"\n}\n'
+        'resource "aws_sqs_queue" "q" { name = "other" }\n'
+        'resource "aws_security_group" "web" {\n  name = "web"\n  ingress {\n    from_port = 443\n    to_port = 443\n'
+        '    protocol = "tcp"\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n}\n'
+    )
+    rule = {"from_port": 80, "to_port": 80, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"], "description": ""}
+    group = {"id": "sg-1", "name": "web", "ingress": [rule]}
+    recorded = (
+        instance("aws_ssm_parameter.p", parameter),
+        queue("q"),
+        instance("aws_security_group.web", group),
+    )
+    found = stack(tmp_path, main, *recorded).snapshot
+    (one,) = (each for each in found.resources if each.key.type == "aws_ssm_parameter")
+    assert ["value"] == list(one.unapplied)
+    assert {
+        ("aws_sqs_queue.q", "update", "configured otherwise: name"),
+        ("aws_security_group.web", "update", "configured otherwise: ingress"),
+    } == {(each.address, each.action, each.why) for each in found.pending}
