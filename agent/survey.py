@@ -120,8 +120,9 @@ def shown(one: Surveyed, *, in_full: bool) -> str:
 
 
 def _table(found: Iterable[Declared]) -> list[str]:
-    rows = [(each.address, str(each.source or ""), each.stand) for each in found]
-    wide = [max(map(len, column), default=0) for column in zip(*rows, strict=True)] if rows else []
+    # Cut first: an address may hold a key of millions of characters, and each line would be padded to it.
+    rows = [(clean(each.address, 300), clean(each.source or "", 300), each.stand) for each in found]
+    wide = [min(max(map(len, column), default=0), _WIDE) for column in zip(*rows, strict=True)] if rows else []
     return [f"  {address:<{wide[0]}}  {source:<{wide[1]}}  {stand}" for address, source, stand in rows]
 
 

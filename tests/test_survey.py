@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli import main
+from agent.declared.side_by_side import Declared
+from agent.survey import Surveyed, shown
 
 AWS = 'provider["registry.terraform.io/hashicorp/aws"]'
 
@@ -142,3 +144,10 @@ def test_what_could_not_be_read_is_said(estate: Path) -> None:
 def test_misuse(estate: Path, arguments: tuple[str, ...], said: str) -> None:
     result = CliRunner().invoke(main, ["declared", "-c", str(estate), *arguments])
     assert (2, True) == (result.exit_code, said in result.output)
+
+
+def test_a_key_of_a_million_characters_does_not_widen_every_line() -> None:
+    one = Declared('aws_sqs_queue.q["' + "k" * 1_000_000 + '"]', None, "p", "r", "", ())
+    other = Declared("aws_sqs_queue.r", None, "p", "r", "", ())
+    lines = shown(Surveyed("s", "", 0, (one, other), (), ()), in_full=False).splitlines()
+    assert max(map(len, lines)) < 1000

@@ -56,6 +56,8 @@ class Limits:
     bytes: int = 2_000_000_000
     """Of the clone; and of one commit's files, laid out."""
     files: int = 200_000
+    answer: int = 256_000_000
+    """Bytes of what git says: a tree of trees of one file, ten levels deep, would be listed without end."""
 
 
 _KEPT = re.compile(
@@ -99,7 +101,7 @@ def run_git(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         process = start(repository, arguments, protocols, credentials, None, out.fileno(), said.fileno())
         try:
-            _wait(process, repository, limits)
+            _wait(process, repository, limits, out.fileno())
         finally:
             end(process)
         if process.returncode:
@@ -107,7 +109,10 @@ def run_git(
             told = said.read(20_000).decode("utf-8", "replace")
             raise GitError(_explained(told, process.returncode, credentials))
         out.seek(0)
-        return out.read()
+        answer = out.read(limits.answer + 1)
+        if len(answer) > limits.answer:
+            raise GitError(f"git answered more than {limits.answer:,} bytes: too many files")
+        return answer
 
 
 def start(
@@ -146,8 +151,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], repository: Path, limits: Limits) -> None:
-    """Until it ends, takes too long or makes the repository too large."""
+def _wait(process: subprocess.Popen[bytes], repository: Path, limits: Limits, out: int) -> None:
+    """Until it ends, takes too long, says too much or makes the repository too large."""
     until = time.monotonic() + limits.seconds
     while True:
         try:
@@ -155,6 +160,8 @@ def _wait(process: subprocess.Popen[bytes], repository: Path, limits: Limits) ->
         except subprocess.TimeoutExpired:
             if time.monotonic() >= until:
                 raise GitError(f"git had not ended after {limits.seconds:g} s: is the host reachable?") from None
+            if os.fstat(out).st_size > limits.answer:
+                raise GitError(f"git answered more than {limits.answer:,} bytes: too many files") from None
             if _size(repository) > limits.bytes:
                 raise GitError(f"the repository has more than {limits.bytes:,} bytes: too large to fetch") from None
         else:

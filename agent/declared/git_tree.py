@@ -41,7 +41,7 @@ def lay_out(repository: Path, commit: str, folder: Path, limits: Limits) -> None
 
 
 def _lay_out(repository: Path, commit: str, folder: Path, limits: Limits) -> None:
-    entries = list(_entries(repository, commit))
+    entries = list(_entries(repository, commit, limits))
     wanted = [entry for entry in entries if entry.mode in _FILES and entry.size <= LARGEST]
     links = [entry for entry in entries if entry.mode == _LINK and entry.size <= _LONGEST_LINK]
     if len(entries) > limits.files:
@@ -55,9 +55,9 @@ def _lay_out(repository: Path, commit: str, folder: Path, limits: Limits) -> Non
     link(folder, targets)
 
 
-def _entries(repository: Path, commit: str) -> Iterator[_Entry]:
+def _entries(repository: Path, commit: str, limits: Limits) -> Iterator[_Entry]:
     """Everything in the commit's tree but submodules, which are repositories of their own."""
-    listed = run_git(repository, ["ls-tree", "-r", "-z", "-l", "--full-tree", commit])
+    listed = run_git(repository, ["ls-tree", "-r", "-z", "-l", "--full-tree", commit], limits=limits)
     for line in filter(None, listed.split(b"\0")):
         told, _, path = line.partition(b"\t")
         mode, kind, digest, size = told.decode("ascii").split()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import re2
@@ -23,6 +23,8 @@ _PLACES = (
 """Where it may lie, in the order they are looked at, and whether that is GitLab's place; None: either's."""
 MAX_BYTES = 3_000_000
 """Largest file read, as GitHub has it."""
+MAX_LINES = 50_000
+"""Of a file that is read: each is a pattern, which takes time and memory."""
 _SECTION = re.compile(r"\^?\[(?P<name>[^\]]+)\](?:\[\d+\])?(?P<owners>(?:\s+\S+)*)\s*")
 _OWNER = re.compile(r"@{1,2}[\w./-]+|[^\s@]+@[^\s@]+\.[^\s@]+")
 _WORD = re.compile(r"(?:\\.|[^\s\\])+")
@@ -44,9 +46,15 @@ class Owners:
     lines: tuple[_Line, ...] = ()
     file: str = ""
     """Where it lies in the repository; empty where there is none."""
+    _known: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, path: str) -> tuple[str, ...]:
         """Owners of a file, by its path from the repository's top; in each section the last line that matches wins."""
+        if path not in self._known:  # asked for each of the thousands of resources that a file declares
+            self._known[path] = self._of(path)
+        return self._known[path]
+
+    def _of(self, path: str) -> tuple[str, ...]:
         told = "/" + PurePosixPath(path).as_posix().lstrip("/")
         won: dict[str, tuple[str, ...]] = {}
         excluded: set[str] = set()
@@ -68,7 +76,7 @@ def owners(repository: Path) -> Owners:
                 data = file.read(MAX_BYTES + 1)
         except OSError:
             continue
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_BYTES or data.count(b"\n") > MAX_LINES:
             return Owners(file=place)
         return Owners(read_owners(data.decode("utf-8", "replace"), gitlab=gitlab).lines, place)
     return Owners()

@@ -83,17 +83,12 @@ def declared(loaded: Loaded, specs: Mapping[str, Spec]) -> Iterator[Declared]:
     """Every resource instance of the code, then those that only state has."""
     evaluated = loaded.evaluated
     instances = {each.address: each for each in loaded.state.instances} if loaded.state else {}
+    before = {now: then for then, now in evaluated.moved.items()} if evaluated else {}
     for found in evaluated.instances.values() if evaluated else ():
-        instance = instances.pop(found.recorded_at, None) or _moved_from(found, instances, loaded)
+        instance = instances.pop(found.recorded_at, None) or instances.pop(before.get(found.address, ""), None)
         yield _declared(found, instance, specs)
     for instance in instances.values():
         yield _recorded(instance, specs)
-
-
-def _moved_from(found: DeclaredInstance, instances: dict[str, Instance], loaded: Loaded) -> Instance | None:
-    moved = loaded.evaluated.moved if loaded.evaluated else {}
-    before = next((then for then, now in moved.items() if now == found.address), "")
-    return instances.pop(before, None)
 
 
 def _declared(found: DeclaredInstance, instance: Instance | None, specs: Mapping[str, Spec]) -> Declared:

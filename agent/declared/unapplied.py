@@ -41,6 +41,8 @@ from agent.model import Unapplied
 from agent.resources import WEIRD, Spec
 
 _TAGS = "tags_all"
+_PAIRED = 500
+"""Elements of a set each of which is tried with each; of more, which are in one order, the first with the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,12 @@ def _agrees(want: Value, have: Value) -> bool:
 
 def _matched(want: Set, have: Set) -> bool:
     """Whether each element asked for has one of its own among those recorded."""
-    left = list(have.items)
-    for each in want.items:
+    equal = dict.fromkeys(have.items)
+    rest = [each for each in want.items if equal.pop(each, each) is not None]
+    left = list(equal)
+    if len(rest) > _PAIRED:
+        return all(map(_agrees, rest, left))
+    for each in rest:
         found = next((i for i, other in enumerate(left) if _agrees(each, other)), None)
         if found is None:
             return False

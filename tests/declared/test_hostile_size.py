@@ -1,17 +1,21 @@
 """Configuration that multiplies: it ends soon, with what is wrong, and whoever meant no harm sees no difference."""
 
 import random
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from roots_in_text import evaluated
+from roots_in_text import evaluated, plain
 
 from agent.declared.addresses import Address, Step, parse_address
 from agent.declared.evaluation import Surroundings
 from agent.declared.evaluation.refactoring import Move, Moves
 from agent.declared.language.error import TooMuch
+from agent.declared.language.types import DYNAMIC
+from agent.declared.language.values import NULL, Object, Set
 from agent.declared.modules import module_folders
+from agent.declared.unapplied import _matched
 
 pytestmark = pytest.mark.timeout(60)
 TWICE = 'module "x" {\n  source = "../m"\n}\nmodule "y" {\n  source = "../m"\n}\n'
@@ -73,3 +77,21 @@ def test_thousands_of_moves_are_followed_at_once() -> None:
         assert one is not None
         one = found.following(one)
     assert "aws_a.r5000" == str(one)
+
+
+def test_a_large_set_that_leaves_much_out_is_compared_at_once() -> None:
+    want = Set([Object({"a": NULL, "b": f"{n:06d}"}) for n in range(2000)], DYNAMIC)
+    have = Set([Object({"a": f"{5000 - n:06d}", "b": f"{n:06d}"}) for n in range(2000)], DYNAMIC)
+    before = time.monotonic()
+    _matched(want, have)
+    assert _matched(have, have)
+    assert time.monotonic() - before < 5
+
+
+@pytest.mark.parametrize("call", ["matchkeys(local.l, local.l, local.l)", "distinct(concat(local.l, local.l))"])
+def test_functions_over_long_lists_are_not_quadratic(tmp_path: Path, call: str) -> None:
+    numbers = "[for n in range(100) : [for m in range(200) : tostring(n * 200 + m)]]"
+    code = f'locals {{\n  l = flatten({numbers})\n}}\noutput "a" {{\n  value = length({call})\n}}\n'
+    before = time.monotonic()
+    assert 20_000 == plain(evaluated(tmp_path, code).outputs["a"])
+    assert time.monotonic() - before < 20

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.declared.owners import MAX_BYTES, owners, read_owners
+from agent.declared.owners import MAX_BYTES, MAX_LINES, owners, read_owners
 
 GITHUB = """\
 # The examples of GitHub's page.
@@ -120,3 +120,16 @@ def test_hostile_files(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
     (tmp_path / "CODEOWNERS").write_bytes(b"* @x\n" + b"#" * MAX_BYTES)
     assert owners(tmp_path).of("a") == ()
+
+
+def test_a_file_of_too_many_lines_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "CODEOWNERS").write_text("a b@c.d\n" * (MAX_LINES + 1))
+    found = owners(tmp_path)
+    assert ("CODEOWNERS", ()) == (found.file, found.lines)
+
+
+def test_the_thousands_of_resources_of_one_file_ask_once() -> None:
+    found = read_owners("".join(f"x{n} @b\n" for n in range(2000)) + "*.tf @team\n")
+    before = time.monotonic()
+    assert all(("@team",) == found.of("a/b/c.tf") for _ in range(20_000))
+    assert time.monotonic() - before < 10

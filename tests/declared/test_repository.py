@@ -261,6 +261,19 @@ def test_limits(origin: Path, access: Access) -> None:
         checkout(at(origin), replace(access, limits=Limits(bytes=10)))
 
 
+def test_a_tree_that_multiplies_is_refused(origin: Path, access: Access) -> None:
+    """Ten files, ten folders of these, ten of those: a listing of 10^9 paths from a kilobyte."""
+    blob = git(origin, "hash-object", "-w", "infra/prod/main.tf")
+    tree = mktree(origin, "".join(f"100644 blob {blob}\t{n}.tf\n" for n in range(10)))
+    for _ in range(8):
+        tree = mktree(origin, "".join(f"040000 tree {tree}\t{n}\n" for n in range(10)))
+    git(origin, "update-ref", "refs/heads/evil", git(origin, "commit-tree", tree, "-m", "evil"))
+    before = time.monotonic()
+    with pytest.raises(GitError, match="git answered more than 1,000,000 bytes"):
+        checkout(at(origin, ref="evil"), replace(access, limits=Limits(answer=1_000_000)))
+    assert time.monotonic() - before < 20
+
+
 def test_configuration_of_a_repository_runs_nothing(origin: Path, tmp_path: Path) -> None:
     """Whoever may write a working copy's `.git/config` runs nothing as us."""
     evil = tmp_path / "evil"

@@ -231,7 +231,7 @@ def _distinct(values: Value) -> Value:
     type_ = items_type(values)
     found: dict[tuple[bool, Value], Value] = {}
     for each in listed(values):
-        found.setdefault((isinstance(each, bool), each), each)
+        found.setdefault(_told_apart(each), each)
     return List(found.values(), type_)
 
 
@@ -319,13 +319,15 @@ def _matchkeys(values: Value, keys: Value, wanted: Value) -> Value:
     name_type = unified([items_type(keys), items_type(wanted)])
     if name_type is None:
         raise EvaluationError("keys and searchset must have one type")
-    searched = tuple(convert(each, name_type) for each in searched)
-    found = [item for item, name in zip(items, names, strict=True) if _is_among(convert(name, name_type), searched)]
+    among = {_told_apart(convert(each, name_type)) for each in searched}
+    pairs = zip(items, names, strict=True)
+    found = [item for item, name in pairs if _told_apart(convert(name, name_type)) in among]
     return List(found, items_type(values))
 
 
-def _is_among(value: Value, others: Iterable[Value]) -> bool:
-    return any(same(value, each) for each in others)
+def _told_apart(value: Value) -> tuple[bool, Value]:
+    """For sets and dictionaries of Python, to which `true` and `1` are the same."""
+    return isinstance(value, bool), value
 
 
 _LIST, _VALUE = Parameter("list"), Parameter("value")
