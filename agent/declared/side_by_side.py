@@ -138,9 +138,11 @@ def _row(
 
 def _shown(value: Value) -> tuple[Any, tuple[str, ...]]:
     try:
-        whole = force(value)
+        whole = value if unapplied.is_deep(value) else force(value)
     except EvaluationError as error:
         return None, (str(error),)
+    if unapplied.is_deep(whole):
+        return None, (f"its value is nested more than {unapplied.DEEPEST} levels deep",)
     bare, sensitive = unmarked(whole)
     if flags(bare) & UNKNOWN:
         return None, whys(bare)

@@ -79,6 +79,9 @@ def compared(
     for name, value in _values(found).items():
         if name in unrecorded or (not whole and name not in told) or _ignored(name, found.ignore_changes):
             continue
+        if is_deep(value):
+            untold[name] = (f"its value is nested more than {DEEPEST} levels deep",)
+            continue
         bare, sensitive = unmarked(value)
         if flags(bare) & UNKNOWN:
             untold[name] = whys(bare)
@@ -93,6 +96,28 @@ def _told(spec: Spec) -> frozenset[str]:
     return frozenset(names | set(spec.identity) | set(spec.names))
 
 
+DEEPEST = 100
+"""Lists and objects within one another that are compared or shown; local values can nest them a thousand deep."""
+
+
+def is_deep(value: Value) -> bool:
+    """Whether a value is nested deeper than that."""
+    level: list[Value] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Value) -> Iterable[Value]:
+    if isinstance(value, Map | Object):
+        return value.items.values()
+    if isinstance(value, List | Set | Tuple):
+        return value.items
+    return (value.value,) if isinstance(value, Sensitive) else ()
+
+
 def _write_only(found: DeclaredInstance) -> frozenset[str]:
     """Attributes that state never has."""
     known = found.schema.block.attributes if found.schema else {}
@@ -104,7 +129,7 @@ def _values(found: DeclaredInstance) -> Mapping[str, Value]:
     values: dict[str, Value] = {}
     for name, value in found.values.items():
         try:
-            values[name] = force(value)
+            values[name] = value if is_deep(value) else force(value)
         except EvaluationError as error:
             values[name] = Unknown(str(error))
     block = found.schema.block if found.schema else None

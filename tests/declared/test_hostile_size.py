@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from roots_in_text import evaluated, plain
+from roots_in_text import evaluated, instance, plain, recorded
 
 from agent.declared.addresses import Address, Step, parse_address
 from agent.declared.evaluation import Surroundings
@@ -14,8 +14,10 @@ from agent.declared.evaluation.refactoring import Move, Moves
 from agent.declared.language.error import TooMuch
 from agent.declared.language.types import DYNAMIC
 from agent.declared.language.values import NULL, Object, Set
+from agent.declared.loading import Loaded
 from agent.declared.modules import module_folders
-from agent.declared.unapplied import _matched
+from agent.declared.side_by_side import declared
+from agent.declared.unapplied import _matched, compared
 
 pytestmark = pytest.mark.timeout(60)
 TWICE = 'module "x" {\n  source = "../m"\n}\nmodule "y" {\n  source = "../m"\n}\n'
@@ -95,3 +97,14 @@ def test_functions_over_long_lists_are_not_quadratic(tmp_path: Path, call: str) 
     before = time.monotonic()
     assert 20_000 == plain(evaluated(tmp_path, code).outputs["a"])
     assert time.monotonic() - before < 20
+
+
+def test_a_value_a_thousand_levels_deep_is_neither_compared_nor_shown(tmp_path: Path) -> None:
+    steps = "".join(f"  a{n} = [local.a{n - 1}]\n" for n in range(1, 1200))
+    code = f'locals {{\n  a0 = 1\n{steps}}}\nresource "terraform_data" "t" {{\n  input = local.a1199\n}}\n'
+    state = recorded(instance("terraform_data.t", {"input": None, "id": "x"}))
+    found = evaluated(tmp_path, code, state)
+    (one,) = found.instances.values()
+    assert "levels deep" in compared(one, {"input": None}, None).untold["input"][0]
+    loaded = Loaded(None, found, "", state, None, "", "", {})
+    assert ("unknown",) == tuple(row.stand for row in next(declared(loaded, {})).rows if row.name == "input")
