@@ -1,9 +1,10 @@
 """Where states are kept: one module per backend, named as its `backend` block; a new file is the registration.
 
 Hides which backend a location belongs to. A backend has `location(settings, workspace)`, the place its block names, and
-`read(location, access, version)`, what lies there; it may have `history(location, access)`, the versions it keeps, and
-`ENVIRONMENT`, the variables that give settings. All raise `StateError`. A location is a path relative to the stack's
-directory, or begins with the backend's name: `s3://bucket/key`. It is shown in reports, and never holds a secret.
+`read(location, access, version)`, what lies there; it may have `history(location, access)`, the versions it keeps,
+`ENVIRONMENT`, the variables that give settings, and `OURS`, the settings that code may not give. All raise
+`StateError`. A location is a path relative to the stack's directory, or begins with the backend's name:
+`s3://bucket/key`. It is shown in reports, and never holds a secret.
 """
 
 from __future__ import annotations
@@ -110,6 +111,10 @@ def settle(
                 f"{', '.join(sorted(torn))}: run `terraform init` there, or set them in the stack's `backend_config`"
             )
         found |= _set(memory)
+    for each in getattr(_backend(name), "OURS", ()):
+        by_code = {**(memory if type_ == name else {}), **_set(written)}.get(each)
+        if by_code is not None and each not in given and by_code not in map(environment.get, variables.get(each, ())):
+            raise StateError(f"code may not say where our credentials go: set `{each}` in the stack's `backend_config`")
     return _set({**found, **_set(written), **given})
 
 

@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "oidc_token_file_path": ("ARM_OIDC_TOKEN_FILE_PATH",),
     "environment": ("ARM_ENVIRONMENT",),
 }
+OURS = ("blob_endpoint",)
 _CLOUDS = {
     "public": ("core.windows.net", "login.microsoftonline.com"),
     "usgovernment": ("core.usgovcloudapi.net", "login.microsoftonline.us"),

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "encryption_key": ("GOOGLE_ENCRYPTION_KEY",),
     "storage_custom_endpoint": ("GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT", "GOOGLE_STORAGE_CUSTOM_ENDPOINT"),
 }
+OURS = ("storage_custom_endpoint",)
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _PAGES = 1_000
 _TOLD = {

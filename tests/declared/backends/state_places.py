@@ -71,9 +71,9 @@ class Place:
 
     def settle(self, **changes: Any) -> Mapping[str, Any]:
         """All settings."""
-        return backends.settle(
-            self.name, {**self.settings, **changes}, directory=self.directory, environment=self.environment
-        )
+        written = {**self.settings, **changes}
+        ours = {each: written.pop(each) for each in ("storage_custom_endpoint", "blob_endpoint") if each in written}
+        return backends.settle(self.name, written, directory=self.directory, given=ours, environment=self.environment)
 
     def access(self, settings: Mapping[str, Any] | None = None, **changes: Any) -> Access:
         """What reading takes."""

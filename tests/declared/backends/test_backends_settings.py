@@ -98,6 +98,18 @@ def test_block_and_memory_that_name_two_states(tmp_path: Path) -> None:
         settle("s3", {"region": "x"}, directory=tmp_path)
 
 
+@pytest.mark.parametrize(("name", "setting"), [("gcs", "storage_custom_endpoint"), ("azurerm", "blob_endpoint")])
+def test_code_does_not_say_which_server_gets_our_token(tmp_path: Path, name: str, setting: str) -> None:
+    away = {setting: "https://elsewhere.example"}
+    with pytest.raises(StateError, match=f"set `{setting}` in the stack's `backend_config`"):
+        settle(name, away, directory=tmp_path)
+    assert settle(name, away, directory=tmp_path, given={setting: "https://ours"})[setting] == "https://ours"
+    assert settle("gcs", {}, directory=tmp_path, environment={"GOOGLE_STORAGE_CUSTOM_ENDPOINT": "https://ours"})
+    initialised(tmp_path, name, **away)
+    with pytest.raises(StateError, match="where our credentials go"):
+        settle(name, {}, directory=tmp_path)
+
+
 def test_memory_of_another_backend_is_none(tmp_path: Path) -> None:
     initialised(tmp_path, "s3", bucket="b")
     assert settle("gcs", {}, directory=tmp_path) == {}
