@@ -57,17 +57,17 @@ def one_root(place: Path, instances: int, repeats: int, *, terraform: bool) -> N
 
 
 def many_roots(place: Path, count: int, repeats: int) -> None:
-    """Several roots that share nothing: cold, and again after one file of one of them has changed."""
-    roots = []
+    """Several roots that share no file, each with a module as they are published: cold, and after one changed file."""
+    roots, lines = [], 0
     for n in range(count):
         root = place / f"root{n}"
         root.mkdir()
-        nested.write(root, 2 * nested.PER_TEAM, note=f"root {n}")
+        lines += nested.write_as_published(root, f"root {n}")
         roots.append(root)
-    cold = shown(f"{count} roots, first", lambda: ours(place, roots, fresh=True), repeats)
+    cold = shown(f"{count} roots of {lines // count:,} lines, first", lambda: ours(place, roots, fresh=True), repeats)
 
     def edited() -> measure.Run:
-        with (roots[0] / "main.tf").open("a") as file:
+        with (roots[0] / "modules" / "network" / "feature0.tf").open("a") as file:
             file.write("# edited\n")
         return ours(place, roots)
 
@@ -122,7 +122,7 @@ def planned(root: Path) -> measure.Run:
     subprocess.run(
         [binary, "init", "-input=false", *mirror], cwd=root, env=environment, check=True, capture_output=True
     )
-    run = measure.run([binary, "plan", "-refresh=false", "-lock=false", "-input=false"], root, environment)
+    run = measure.run([binary, "plan", "-refresh=false", "-lock=false", "-input=false", "-no-color"], root, environment)
     if run.code:
         sys.exit(run.errors[-2000:])
     planned_ = next((line for line in run.output.splitlines() if line.startswith("Plan: ")), "Plan: 0 to add")

@@ -70,7 +70,7 @@ resource "aws_sqs_queue" "this" {
   for_each                   = toset(var.settings.queues)
   name                       = "${module.label.id}-${each.key}"
   visibility_timeout_seconds = each.key == "dead" ? 300 : 30
-  message_retention_seconds  = var.settings.retention * 86400
+  message_retention_seconds  = min(var.settings.retention, 14) * 86400
   tags                       = merge(module.label.tags, { Queue = each.value })
 }
 
@@ -214,3 +214,142 @@ def write(folder: Path, instances: int, note: str = "") -> None:
     (folder / "modules" / "service" / "trust.json.tftpl").write_text(_TRUST)
     (folder / "main.tf").write_text(f"# {note}\n{_ROOT}" if note else _ROOT)
     (folder / "terraform.tfvars").write_text(f"teams = {-(-instances // PER_TEAM)}\n")
+
+
+FEATURES = 40
+"""Optional parts of the large module; public modules of networks have as many, nearly all of them switched off."""
+
+_FEATURE = """\
+variable "enable_{name}" {{
+  description = "Whether to create the {name} network access control list and its rules"
+  type        = bool
+  default     = {enabled}
+}}
+
+variable "{name}_inbound_rules" {{
+  description = "Inbound rules of the {name} network access control list"
+  type        = list(map(string))
+  default = [
+    {{
+      rule_number = 100
+      rule_action = "allow"
+      from_port   = 0
+      to_port     = 0
+      protocol    = "-1"
+      cidr_block  = "0.0.0.0/0"
+    }},
+  ]
+}}
+
+variable "{name}_suffix" {{
+  description = "Suffix of names in {name}"
+  type        = string
+  default     = "{name}"
+}}
+
+variable "{name}_tags" {{
+  description = "Additional tags of what belongs to {name}"
+  type        = map(string)
+  default     = {{}}
+}}
+
+locals {{
+  create_{name} = var.create && var.enable_{name}
+  {name}_name   = try(var.names["{name}"], format("${{var.name}}-%s", var.{name}_suffix))
+}}
+
+resource "aws_network_acl" "{name}" {{
+  count = local.create_{name} ? 1 : 0
+
+  vpc_id     = local.vpc_id
+  subnet_ids = var.subnet_ids
+
+  tags = merge(
+    {{ "Name" = local.{name}_name }},
+    var.tags,
+    var.{name}_tags,
+  )
+}}
+
+resource "aws_network_acl_rule" "{name}_inbound" {{
+  count = local.create_{name} ? length(var.{name}_inbound_rules) : 0
+
+  network_acl_id = aws_network_acl.{name}[0].id
+
+  egress          = false
+  rule_number     = var.{name}_inbound_rules[count.index]["rule_number"]
+  rule_action     = var.{name}_inbound_rules[count.index]["rule_action"]
+  from_port       = lookup(var.{name}_inbound_rules[count.index], "from_port", null)
+  to_port         = lookup(var.{name}_inbound_rules[count.index], "to_port", null)
+  icmp_code       = lookup(var.{name}_inbound_rules[count.index], "icmp_code", null)
+  icmp_type       = lookup(var.{name}_inbound_rules[count.index], "icmp_type", null)
+  protocol        = var.{name}_inbound_rules[count.index]["protocol"]
+  cidr_block      = lookup(var.{name}_inbound_rules[count.index], "cidr_block", null)
+  ipv6_cidr_block = lookup(var.{name}_inbound_rules[count.index], "ipv6_cidr_block", null)
+}}
+
+resource "aws_cloudwatch_log_group" "{name}" {{
+  count = local.create_{name} ? 1 : 0
+
+  name              = "/network/${{local.{name}_name}}"
+  retention_in_days = 30
+  skip_destroy      = false
+
+  tags = merge(var.tags, var.{name}_tags)
+}}
+
+output "{name}_network_acl_id" {{
+  description = "Id of the {name} network access control list"
+  value       = try(aws_network_acl.{name}[0].id, null)
+}}
+
+output "{name}_log_group_name" {{
+  description = "Name of the log group of {name}"
+  value       = try(aws_cloudwatch_log_group.{name}[0].name, null)
+}}
+"""
+
+_LARGE = """\
+variable "create" {
+  type    = bool
+  default = true
+}
+variable "name" { type = string }
+variable "names" {
+  type    = map(string)
+  default = {}
+}
+variable "subnet_ids" {
+  type    = list(string)
+  default = []
+}
+variable "tags" { type = map(string) }
+resource "aws_vpc" "this" {
+  count      = var.create ? 1 : 0
+  cidr_block = "10.0.0.0/16"
+  tags       = merge({ "Name" = var.name }, var.tags)
+}
+locals { vpc_id = try(aws_vpc.this[0].id, "") }
+"""
+
+_USES = """\
+provider "aws" { region = "us-east-1" }
+module "network" {
+  source = "./modules/network"
+  name   = "main"
+  tags   = { Team = "platform" }
+}
+output "log_group" { value = module.network.feature0_log_group_name }
+"""
+
+
+def write_as_published(folder: Path, note: str) -> int:
+    """A root that calls one module of the size and style of the public ones → its lines of code."""
+    place = folder / "modules" / "network"
+    place.mkdir(parents=True)
+    features = [_FEATURE.format(name=f"feature{n}", enabled=str(n < 3).lower()) for n in range(FEATURES)]
+    texts = {place / "main.tf": f"# {note}\n{_LARGE}", folder / "main.tf": f"# {note}\n{_USES}"}
+    texts |= {place / f"feature{n}.tf": f"# {note}\n{text}" for n, text in enumerate(features)}
+    for path, text in texts.items():
+        path.write_text(text)
+    return sum(text.count("\n") for text in texts.values())

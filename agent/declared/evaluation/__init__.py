@@ -16,7 +16,7 @@ from agent.declared.evaluation.module import ModuleInstance
 from agent.declared.evaluation.providers import ProviderConfig
 from agent.declared.evaluation.recorded import recorded
 from agent.declared.evaluation.refactoring import Refactorings, refactorings
-from agent.declared.evaluation.resource import ResourceObject
+from agent.declared.evaluation.resource import Lines, ResourceObject
 from agent.declared.evaluation.run import Problem, Run
 from agent.declared.hcl import tree
 from agent.declared.language.evaluate import Budget
@@ -148,7 +148,7 @@ def _instance(resource: ResourceObject, before: Mapping[str, str]) -> DeclaredIn
         name=resource.name,
         source=resource.item.source,
         values=values,
-        lines={name: resource.line(name) for name in values},
+        lines=Lines(resource.item, tuple(values)),
         ignore_changes=resource.ignored(),
         provider=resource.provider,
         schema=resource.schema,

@@ -1,10 +1,12 @@
 """Runs a function with room for deep recursion: references follow references, expressions nest in expressions.
 
-Hides the stack: Python stops at 1,000 frames by default, and a chain of fifty local values needs more than that.
+Hides the stack: Python stops at 1,000 frames by default, and a chain of fifty local values needs more than that. Hides
+also that garbage is not looked for meanwhile: nearly everything made stays, and looking takes a fifth of the time.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -42,6 +44,7 @@ def _room() -> Iterator[None]:
         if not _depth[0]:
             _depth[1] = sys.getrecursionlimit()
             sys.setrecursionlimit(max(_depth[1], FRAMES))
+            gc.disable()
         _depth[0] += 1
     try:
         yield
@@ -50,3 +53,4 @@ def _room() -> Iterator[None]:
             _depth[0] -= 1
             if not _depth[0]:
                 sys.setrecursionlimit(_depth[1])
+                gc.enable()

@@ -19,10 +19,10 @@ from agent.declared.evaluation.resource import DataObject, ResourceObject
 from agent.declared.evaluation.run import Run
 from agent.declared.hcl import tree
 from agent.declared.language.conversion import convert
-from agent.declared.language.defaults import Defaults, apply, constraint
+from agent.declared.language.defaults import apply
 from agent.declared.language.error import EvaluationError
 from agent.declared.language.evaluate import Names, Scope, evaluate
-from agent.declared.language.types import STRING, Type
+from agent.declared.language.types import STRING
 from agent.declared.language.values import LAZY, Null, Object, Sensitive, Tuple, Unknown, Value, force, unmarked
 from agent.declared.modules import Absent, ModulePath
 from agent.declared.state import Instance
@@ -111,7 +111,7 @@ class ModuleInstance:
         return self.values[key]
 
     def _variable(self, name: str, item: Item) -> Value:
-        type_, defaults = self._constraint(item)
+        type_, defaults = self.run.constraint(item)
         value = self._given(name)
         nullable = item.expression("nullable") != tree.Literal(False)
         if value is None or (not nullable and isinstance(value, Null)):
@@ -120,9 +120,6 @@ class ModuleInstance:
             return Unknown(f"{self.named(f'var.{name}')} is given no value", type_)
         value = convert(apply(defaults, force(value)), type_)
         return Sensitive(value) if _hides(item) else value
-
-    def _constraint(self, item: Item) -> tuple[Type, Defaults]:
-        return constraint(item.expression("type") or tree.Variable("any"))
 
     def _default(self, item: Item) -> Value | None:
         written = item.expression("default")
@@ -192,13 +189,17 @@ class ModuleInstance:
 
     def called(self, name: str) -> Value:
         """`module.name`: an object of outputs, or a tuple or object of such where the call is repeated."""
-        call = self.code.calls.get(name)
-        if call is None:
-            raise EvaluationError(f"there is no module call `{name}`")
-        found = self.instances(name, call)
-        if isinstance(found, Unknown):
-            return found
-        return self.expansions[f"module.{name}"].collected({key: Outputs(each) for key, each in found.items()})
+        key = f"module.{name}"
+        if key not in self.values:
+            call = self.code.calls.get(name)
+            if call is None:
+                raise EvaluationError(f"there is no module call `{name}`")
+            found = self.instances(name, call)
+            if isinstance(found, Unknown):
+                return found
+            outputs = {index: Outputs(each) for index, each in found.items()}
+            self.values[key] = self.expansions[key].collected(outputs)
+        return self.values[key]
 
     def instances(self, name: str, call: Item) -> Mapping[Key, ModuleInstance] | Unknown:
         """The instances of a module call by key; unknown where the module or its repetition is."""

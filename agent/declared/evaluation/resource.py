@@ -7,7 +7,7 @@ only when something asks for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.declared import data
@@ -42,6 +42,16 @@ if TYPE_CHECKING:
     from agent.declared.evaluation.module import ModuleInstance
 
 
+def _line(item: Item, name: str) -> Source:
+    """Where a block sets an attribute or nested block."""
+    inside = item.block.body
+    for attribute in inside.attributes:
+        if attribute.name == name:
+            return item.at(attribute)
+    lines = (each.line for each in inside.blocks if name in (each.type, *each.labels[:1]))
+    return Source(item.file, next(lines, item.block.line))
+
+
 class _Instance:
     """What resources and data sources have in common: a block, its scope, its schema, and what state records of it."""
 
@@ -70,6 +80,8 @@ class _Instance:
         self._configured: dict[str, Value | None] = {}
         self._known: dict[str, Value] = {}
         self._decoded: Mapping[str, Any] | None = None
+        self._provider: ProviderConfig | None = None
+        self._schema: tuple[Schema | None] | None = None
         self._answer: tuple[Mapping[str, Value] | None] | None = None
 
     @property
@@ -77,37 +89,31 @@ class _Instance:
         """Its address in the state as the configuration's moves leave it; empty where it is not in it."""
         return self.instance.address if self.instance else ""
 
-    @cached_property
+    @property
     def provider(self) -> ProviderConfig:
         """Its provider configuration."""
-        return self.module.provider(*local_name(self.item, self.type))
+        if self._provider is None:
+            self._provider = self.module.provider(*local_name(self.item, self.type))
+        return self._provider
 
-    @cached_property
+    @property
     def block(self) -> Block | None:
         """The schema of its body; None where nobody ships one."""
         found = self.schema
         return found.block if found else None
 
-    @cached_property
+    @property
     def schema(self) -> Schema | None:
         """The schema of its type."""
-        known = self.module.run.schema(self.provider.source)
-        if known is None:
-            return None
-        return known.data_source(self.type) if self.mode else known.resource(self.type)
+        if self._schema is None:
+            known = self.module.run.schema(self.provider.source)
+            found = (known.data_source(self.type) if self.mode else known.resource(self.type)) if known else None
+            self._schema = (found,)
+        return self._schema[0]
 
     def names(self) -> Iterator[str]:
         """The attributes and nested blocks its code sets."""
         return (name for name in body.names(self.item.block.body) if name not in META)
-
-    def line(self, name: str) -> Source:
-        """Where its code sets an attribute or nested block."""
-        inside = self.item.block.body
-        for attribute in inside.attributes:
-            if attribute.name == name:
-                return self.item.at(attribute)
-        lines = (each.line for each in inside.blocks if name in (each.type, *each.labels[:1]))
-        return Source(self.item.file, next(lines, self.item.block.line))
 
     def configured(self, name: str) -> Value | None:
         """What its code sets a name to, None where it does not; what cannot be evaluated is unknown, and a problem."""
@@ -124,7 +130,7 @@ class _Instance:
             unset = value is None
             return NULL if value is None else self._shaped(name, value)
 
-        value = self.module.run.attempt(f"{self.address}.{name}", self.line(name), evaluate)
+        value = self.module.run.attempt(f"{self.address}.{name}", partial(_line, self.item, name), evaluate)
         return None if unset else value
 
     def _shaped(self, name: str, value: Value) -> Value:
@@ -215,6 +221,27 @@ class ResourceObject(_Instance):
             return Null(attribute.type)
         why = "is not in state" if self.instance is None else "is not recorded in state"
         return Unknown(f"{self.address}.{name} {why}", attribute.type if attribute else DYNAMIC)
+
+
+class Lines(Mapping[str, Source]):
+    """Where a block sets each of some names, looked up when somebody asks."""
+
+    __slots__ = ("_item", "_names")
+
+    def __init__(self, item: Item, names: tuple[str, ...]) -> None:
+        self._item = item
+        self._names = names
+
+    def __getitem__(self, name: str) -> Source:
+        if name not in self._names:
+            raise KeyError(name)
+        return _line(self._item, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class DataObject(_Instance):

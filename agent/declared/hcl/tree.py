@@ -192,7 +192,10 @@ class Body(Struct, frozen=True, array_like=True, gc=False):
 
     def attribute(self, name: str) -> Expression | None:
         """The value the body gives an attribute, None where it does not set it."""
-        return next((each.value for each in self.attributes if each.name == name), None)
+        for each in self.attributes:
+            if each.name == name:
+                return each.value
+        return None
 
     def of_type(self, *types: str) -> tuple[Block, ...]:
         """The blocks of these types, in source order."""

@@ -46,6 +46,7 @@ from agent.declared.language.values import (
 
 __all__ = ["convert", "text", "unified"]
 
+_PLAIN = {str: STRING, bool: BOOL, int: NUMBER, Decimal: NUMBER}
 _REQUIRED = {STRING: "string required", NUMBER: "a number is required", BOOL: "a bool is required"}
 _KINDS = {ListOf: "list", SetOf: "set", MapOf: "map", ObjectOf: "object", TupleOf: "tuple"}
 
@@ -57,7 +58,7 @@ def convert(value: Value, type_: Type) -> Value:
     Attributes that `optional()` marks and the value
     lacks become null (their defaults are the variable's business). Raises `EvaluationError`.
     """
-    if type_ is DYNAMIC or type_ == DYNAMIC:
+    if type_ is DYNAMIC or _PLAIN.get(type(value)) is type_:
         return value
     if isinstance(value, Sensitive):
         return Sensitive(convert(value.value, type_))

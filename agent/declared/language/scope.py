@@ -64,6 +64,7 @@ class Inner:
         return self.outer.root(name) if found is None else found
 
 
+_SMALL = frozenset({bool, int, Decimal, Null})
 KNOWN = frozenset({str, bool, int, Decimal, Null, Unknown, Sensitive, List, Set, Tuple, Map, Object})
 
 
@@ -77,6 +78,8 @@ def bare(value: Value) -> tuple[Value, bool]:
 
 def weight(value: Value) -> int:
     """Steps that walking a value once is worth."""
+    if type(value) in _SMALL:
+        return 1
     plain = value.value if isinstance(value, Sensitive) else value
     return len(plain) >> 5 if isinstance(plain, str) else getattr(plain, "size", 1)
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
-    """`string`, `number` or `bool`; `dynamic` is the type of what has none yet, `any` in a constraint."""
+    """`string`, `number` or `bool`; `dynamic` is the type of what has none yet, `any` in a constraint.
+
+    There are the four below and no others, so that comparing them costs nothing.
+    """
 
     name: str
 

@@ -251,6 +251,8 @@ def flags(value: Value) -> int:
 
 def force(value: Value) -> Value:
     """The value with every lazy object in it, at any depth, evaluated. Raises `EvaluationError`."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Sensitive | List | Set | Tuple | Map | Object):
         return rebuilt(value, force) if flags(value) & LAZY else value
     if isinstance(value, bool | int | Decimal | str | Null | Unknown):
@@ -260,7 +262,7 @@ def force(value: Value) -> Value:
 
 def unmarked(value: Value) -> tuple[Value, bool]:
     """The value without any `Sensitive` in it, at any depth, and whether there was one. Forces nothing."""
-    if not flags(value) & SENSITIVE:
+    if type(value) in _PLAIN or not flags(value) & SENSITIVE:
         return value, False
     if isinstance(value, Sensitive):
         return unmarked(value.value)[0], True
