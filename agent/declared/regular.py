@@ -30,6 +30,15 @@ def read_regular(path: Path, most: int, within: Sequence[Path] = ()) -> bytes:
         return file.read(most)
 
 
+MAX_SECRET = 1024 * 1024
+"""Largest file with a key, a certificate or a token that is read."""
+
+
+def secret_text(path: Path) -> str:
+    """A small file of text. Raises `OSError`, also for no regular file, and `ValueError` for what is no text."""
+    return read_regular(path, MAX_SECRET).decode()
+
+
 def is_within(path: Path, folders: Sequence[Path]) -> bool:
     """Whether a path, wherever links lead, lies in one of the folders. Raises `OSError` for a circle of links."""
     try:

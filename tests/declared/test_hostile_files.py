@@ -10,10 +10,10 @@ import pytest
 from roots_in_text import write
 
 from agent.declared import plan_json
-from agent.declared.backends import Access, local
+from agent.declared.backends import Access, local, read
 from agent.declared.loading import Loaded, Options, load
 from agent.declared.partial import given
-from agent.declared.regular import read_regular
+from agent.declared.regular import read_regular, secret_text
 from agent.declared.roots import roots
 from agent.declared.state import StateError, read_state
 
@@ -161,3 +161,12 @@ def test_a_number_of_a_state_that_would_fill_the_memory_is_refused() -> None:
         with pytest.raises(StateError, match="a number of more than"):
             read_state((text % number).encode(), "state").instances[0].exact()
     assert {"n": Decimal("1.5")} == read_state((text % "1.5").encode(), "state").instances[0].exact()
+
+
+def test_a_key_that_a_backend_names_is_a_small_regular_file(tmp_path: Path) -> None:
+    pipe(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        secret_text(tmp_path / "pipe")
+    settings = {"cert_file": "pipe", "key_file": "pipe", "address": "127.0.0.1:1", "scheme": "https"}
+    with pytest.raises(StateError, match="`cert_file` or `key_file` cannot be read"):
+        read("consul://127.0.0.1:1/x", Access(tmp_path, settings=settings, timeout=1.0))

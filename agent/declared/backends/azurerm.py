@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 from agent.declared import partial
 from agent.declared.backends import DEFAULT_WORKSPACE, Access, Fetched, Version, holder
+from agent.declared.regular import secret_text
 from agent.declared.state import StateError
 from agent.declared.web import Web
 
@@ -201,7 +202,7 @@ def _credential(location: str, access: Access, authority: str) -> TokenCredentia
         if given.get(name):
             return str(given[name])
         path = given.get(f"{name}_file_path")
-        return (access.directory / str(path)).read_text().strip() if path else ""
+        return secret_text(access.directory / str(path)).strip() if path else ""
 
     tenant, client, secret = told("tenant_id"), told("client_id"), told("client_secret")
     certificate = str(given.get("client_certificate_path") or "")

@@ -16,6 +16,7 @@ import msgspec
 
 from agent.declared import partial
 from agent.declared.backends import DEFAULT_WORKSPACE, Access, Fetched, holder
+from agent.declared.regular import secret_text
 from agent.declared.state import NoStateError, StateError, refuse_size
 from agent.declared.web import Web
 
@@ -174,6 +175,6 @@ def _pem(location: str, access: Access) -> str:
     if not all(files):
         return ""
     try:
-        return "\n".join((access.directory / str(file)).read_text() for file in files)
+        return "\n".join(secret_text(access.directory / str(file)) for file in files)
     except (OSError, ValueError):
         raise StateError(f"{location}: its `cert_file` or `key_file` cannot be read: correct the paths") from None

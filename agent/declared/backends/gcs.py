@@ -19,6 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from agent.declared.backends import Access, Fetched, Version, holder
+from agent.declared.regular import secret_text
 from agent.declared.state import StateError
 from agent.declared.web import Web
 
@@ -152,7 +153,7 @@ def _key(text: str) -> bytes:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return secret_text(path)
     except (OSError, ValueError):
         return ""
 

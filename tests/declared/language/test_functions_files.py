@@ -80,6 +80,15 @@ def test_files_of_git_are_not_read(repository: Path) -> None:
         called(repository, "file", "../.git/config")
 
 
+def test_what_init_noted_of_the_backend_is_not_read(repository: Path) -> None:
+    (repository / "live" / ".terraform").mkdir()
+    for name in ("terraform.tfstate", "environment"):
+        (repository / "live" / ".terraform" / name).write_text("noted")
+    with pytest.raises(TooMuch, match="credentials"):
+        called(repository, "file", ".terraform/terraform.tfstate")
+    assert called(repository, "file", ".terraform/environment") == "noted"
+
+
 def test_what_is_no_regular_file_is_not_read(repository: Path) -> None:
     os.mkfifo(repository / "live" / "pipe")
     for name in ("file", "fileexists", "filesha1"):

@@ -39,6 +39,8 @@ def _opened(place: Place, path: str) -> BinaryIO:
     real = Confined(place.directory, place.confined_to).real(path)
     if ".git" in real.parts:
         raise TooMuch("files of Git itself are not read: they may hold credentials")
+    if real.parts[-2:] == (".terraform", "terraform.tfstate"):
+        raise TooMuch("what `terraform init` noted of the backend is not read: it may hold credentials")
     try:
         # Not through a link put there meanwhile; and without waiting for a pipe's other end.
         handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
