@@ -17,6 +17,7 @@ from agent.declared import json_syntax
 from agent.declared.hcl import tree
 from agent.declared.hcl.error import ParseError
 from agent.declared.hcl.parse import MAX_BYTES, parse
+from agent.declared.schemas import source_of
 from agent.model import Source
 
 META = frozenset({"count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "connection"})
@@ -274,13 +275,7 @@ def _required_source(each: tree.Attribute) -> str:
     named = {key.value: value for key, value in items if isinstance(key, tree.Literal)}
     source = named.get("source")
     written = source.value if isinstance(source, tree.Literal) and isinstance(source.value, str) else ""
-    return provider_source(written or each.name)
-
-
-def provider_source(text: str) -> str:
-    """`aws`, `hashicorp/aws` → `registry.terraform.io/hashicorp/aws`."""
-    parts = text.split("/")
-    return "/".join((*("registry.terraform.io", "hashicorp")[: 3 - len(parts)], *parts))
+    return source_of(written or each.name)
 
 
 def _settings(body: tree.Body) -> dict[str, Any]:

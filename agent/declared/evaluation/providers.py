@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.declared.configuration import Item, provider_source, traversal
+from agent.declared.configuration import Item, traversal
 from agent.declared.evaluation.body import value_of
 from agent.declared.hcl import tree
 from agent.declared.language.values import NULL, List, Map, Object, Sensitive, Set, Tuple, Unknown, Value, unmarked
+from agent.declared.schemas import source_of
 from agent.model import Source
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def local_name(item: Item, type_: str) -> tuple[str, str]:
 
 def provider_config(module: ModuleInstance, name: str, alias: str) -> ProviderConfig:
     """The configuration that a local name and an alias mean in a module instance."""
-    source = module.code.requirements.get(name) or provider_source(name)
+    source = module.code.requirements.get(name) or source_of(name)
     item = module.code.providers.get((name, alias))
     if item is not None and (module.parent is None or _is_configuration(item)):
         return _evaluated(module, item, source, alias)

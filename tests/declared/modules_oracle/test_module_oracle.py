@@ -15,7 +15,7 @@ from our_roots import differences, evaluated
 
 from agent.declared.evaluation import Evaluated
 
-IN_EVERY_RUN = ("network", "regions")
+IN_EVERY_RUN = ("regions",)
 
 
 @cache
@@ -51,7 +51,7 @@ def test_the_roots_declare_what_they_are_meant_to() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "root",
-    # Two minutes of CPU for all of them; the others are derived again by `make oracle-sweep`.
+    # Minutes of CPU for all of them; the others are derived again by `make oracle-sweep`.
     [pytest.param(each, marks=[] if each in IN_EVERY_RUN else pytest.mark.sweep) for each in module_oracle.roots()],
 )
 def test_terraform_still_gives_the_recorded_answers(
