@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
+
+from agent.declared.addresses import bracketed
 
 MAX_BYTES = 500 * 1024 * 1024
 """Largest state read. Reading takes about its size again in memory."""
@@ -285,29 +287,7 @@ def _instance(resource: _Resource, each: _Instance) -> Instance:
 def _address(resource: _Resource, each: _Instance) -> str:
     module = f"{resource.module}." if resource.module else ""
     module += "data." if resource.mode == "data" else ""
-    return f"{module}{resource.type}.{resource.name}{_bracketed(each.index_key)}"
-
-
-def _bracketed(key: int | str | None) -> str:
-    if key is None:
-        return ""
-    return f"[{key}]" if isinstance(key, int) else f'["{"".join(_escaped(key))}"]'
-
-
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-
-
-def _escaped(key: str) -> Iterator[str]:
-    """A map key as Terraform prints it: HCL escapes, and numbers for what is not printable."""
-    for i, character in enumerate(key):
-        if character in _ESCAPES:
-            yield _ESCAPES[character]
-        elif character in "$%" and key[i + 1 : i + 2] == "{":
-            yield character * 2
-        elif character.isprintable():
-            yield character
-        else:
-            yield f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
+    return f"{module}{resource.type}.{resource.name}{bracketed(each.index_key)}"
 
 
 def _path(steps: tuple[_Step, ...]) -> Steps:
