@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, NewType
 
 from agent.model.permission import NOT_JUDGED, Verdict
-from agent.model.sides import Drift, Key
+from agent.model.sides import Drift, GapCause, Key
 from agent.model.trail import Change
 
 FindingId = NewType("FindingId", str)
@@ -31,8 +31,11 @@ class Candidate:
 
     change: Change
     score: float
-    """0 to 1; see `attribute.THRESHOLD`."""
+    """0 to 1; see `explain.THRESHOLD`."""
     why: str
+    together: tuple[tuple[str, ...], ...] = ()
+    """Event ids of the other calls of the same explanation: of one session, shortly one after the other, each the
+    cause of something else that differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Finding:
     unexplained: str = ""
     """Why no change explains the drift; empty where one does."""
     cause: StateCause = ""
+    trail: GapCause = ""
+    """What a finding about the trail tells of."""
     notes: tuple[str, ...] = ()
     """What else is known, one line each: how the state took part in it."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from agent.model.people import Directory
+
 Result = Literal["pass", "fail", "unknown"]
 Outcome = Literal[
     "authorised",
@@ -130,6 +132,8 @@ class Pipeline:
     source_identity: str = ""
     source_ips: tuple[str, ...] = ()
     """CIDR blocks."""
+    service: str = ""
+    """AWS service that STS issues the role to, for example `codedeploy.amazonaws.com`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class Authority:
 
     tickets: Tickets = field(default_factory=Tickets)
     pipelines: tuple[Pipeline, ...] = ()
+    directory: Directory = field(default_factory=Directory)
     people: Mapping[str, str] = field(default_factory=dict)
     """AWS principal name (or wildcard over its ARN) → user in the ticket system."""
     paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

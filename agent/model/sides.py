@@ -120,6 +120,15 @@ class Resource:
     """Parts that state records in an attribute the code leaves out: a refresh found them, nobody declares them."""
 
 
+GapCause = Literal[
+    "", "stopped", "narrowed", "tampered", "undelivered", "skewed", "unreadable", "refused", "refused-widely"
+]
+"""`stopped`: logging was stopped or the trail deleted. `narrowed`: it leaves something out. `tampered`: a digest proves
+that log files are missing or altered. `undelivered`: nothing came where something should have. `skewed`: times that
+cannot be. `unreadable`: came, and could not be decoded. `refused`, `refused-widely`: no gap, a burst of refused calls;
+widely: by root, of many services, or very many. Empty: not said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Something this run should have read and could not. Nothing inside it is missing, fixed or unmanaged."""
@@ -128,6 +137,8 @@ class Gap:
     why: str
     resources: int = 0
     """How many known resources it hides, where that is known."""
+    cause: GapCause = ""
+    """Of a gap in the trail: what it tells of."""
 
 
 @dataclass(frozen=True, slots=True)

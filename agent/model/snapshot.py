@@ -78,3 +78,5 @@ class Snapshot:
     """Declared side: resources that are merged and not applied as a whole."""
     states: tuple[StateRead, ...] = ()
     """Declared side: what the resources were read from."""
+    named: tuple[Resource, ...] = ()
+    """Declared side: resources of types nobody compares, by address and the names a call may know them by."""

@@ -31,6 +31,41 @@ string or a value; `tags` ignores `aws:` keys. null, "", [] and {} are equal to 
 Topic = Literal["exposure", "identity", "encryption", "logging", "network", "data", "compute", "metadata"]
 """What a difference is about; rules ask for it."""
 
+_GLOBAL = {
+    "account": "alternate_contact",
+    "budgets": "budget",
+    "cloudfront": (
+        "cache_policy distribution function key_group monitoring_subscription origin_access_control "
+        "origin_access_identity origin_request_policy public_key response_headers_policy"
+    ),
+    "globalaccelerator": "accelerator endpoint_group listener",
+    "iam": (
+        "access_key account_alias account_password_policy group group_policy group_policy_attachment "
+        "instance_profile openid_connect_provider policy role role_policy role_policy_attachment "
+        "saml_provider server_certificate service_specific_credential signing_certificate user "
+        "user_group_membership user_login_profile user_policy user_policy_attachment user_ssh_key "
+        "virtual_mfa_device"
+    ),
+    "organizations": (
+        "account delegated_administrator organization organizational_unit policy policy_attachment resource_policy"
+    ),
+    "route53": (
+        "health_check hosted_zone_dnssec key_signing_key query_log record vpc_association_authorization zone "
+        "zone_association"
+    ),
+    "s3": (
+        "account_public_access_block bucket bucket_accelerate_configuration bucket_acl "
+        "bucket_analytics_configuration bucket_cors_configuration bucket_intelligent_tiering_configuration "
+        "bucket_inventory bucket_lifecycle_configuration bucket_logging bucket_metric bucket_notification "
+        "bucket_object_lock_configuration bucket_ownership_controls bucket_policy bucket_public_access_block "
+        "bucket_replication_configuration bucket_request_payment_configuration "
+        "bucket_server_side_encryption_configuration bucket_versioning bucket_website_configuration object"
+    ),
+    "shield": "protection",
+}
+GLOBAL_TYPES = frozenset(f"aws_{service}_{name}" for service, names in _GLOBAL.items() for name in names.split())
+"""Types without a region, with a spec and without one (`agent/named`): their keys have the region `GLOBAL`."""
+
 WEIRD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 """What a spec's function raises on a state it was not made for; a generator turns StopIteration into RuntimeError."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Call, Event, Item, Spec, tags_at, tags_of_all
+from agent.resources import Attribute, Call, Event, Item, Path, Spec, tags_at, tags_of_all
 
 LONGEST_RECOVERY = 35
 """Days that a table can be taken back where the call does not say:
@@ -96,6 +96,20 @@ def _asked_ttl(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return [{"enabled": asked.get("enabled"), "attribute_name": asked.get("attributeName", "")}] if asked else None
 
 
+_ASKED: Mapping[str, Path] = {
+    "attribute": "requestParameters.attributeDefinitions[].{name: attributeName, type: attributeType}",
+    "server_side_encryption": _asked_encryption,
+    "billing_mode": "requestParameters.billingMode",
+    "read_capacity": "requestParameters.provisionedThroughput.readCapacityUnits",
+    "write_capacity": "requestParameters.provisionedThroughput.writeCapacityUnits",
+    "table_class": "requestParameters.tableClass",
+    "deletion_protection_enabled": "requestParameters.deletionProtectionEnabled",
+    "stream_enabled": "requestParameters.streamSpecification.streamEnabled",
+    "stream_view_type": "requestParameters.streamSpecification.streamViewType",
+}
+"""What creating a table and updating it have in common."""
+
+
 def _detail(operation: str, items: str, into: str) -> Call:
     return Call(operation, items=items, bind={"TableName": "TableName"}, into=into, gone=GONE)
 
@@ -137,8 +151,7 @@ SPEC = Spec(
             "requestParameters.tableName",
             "create",
             sets={
-                "billing_mode": "requestParameters.billingMode",
-                "deletion_protection_enabled": "requestParameters.deletionProtectionEnabled",
+                **_ASKED,
                 "tags_all": tags.at("requestParameters.tags"),
             },
         ),
@@ -147,16 +160,8 @@ SPEC = Spec(
             "UpdateTable",
             "requestParameters.tableName",
             sets={
-                "attribute": "requestParameters.attributeDefinitions[].{name: attributeName, type: attributeType}",
+                **_ASKED,
                 "global_secondary_index": _asked_indexes,
-                "server_side_encryption": _asked_encryption,
-                "billing_mode": "requestParameters.billingMode",
-                "read_capacity": "requestParameters.provisionedThroughput.readCapacityUnits",
-                "write_capacity": "requestParameters.provisionedThroughput.writeCapacityUnits",
-                "table_class": "requestParameters.tableClass",
-                "deletion_protection_enabled": "requestParameters.deletionProtectionEnabled",
-                "stream_enabled": "requestParameters.streamSpecification.streamEnabled",
-                "stream_view_type": "requestParameters.streamSpecification.streamViewType",
             },
         ),
         Event(

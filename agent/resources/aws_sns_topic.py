@@ -55,7 +55,16 @@ SPEC = Spec(
     attributes=(*ATTRIBUTES, Attribute("tags_all", tags_at("TopicArn"), "tags")),
     events=(
         Event(
-            "CreateTopic", "responseElements.topicArn", "create", sets={"tags_all": tags.at("requestParameters.tags")}
+            "CreateTopic",
+            "responseElements.topicArn",
+            "create",
+            sets={
+                **{
+                    attribute.name: str(attribute.path).replace("Attributes", "requestParameters.attributes")
+                    for attribute in ATTRIBUTES
+                },
+                "tags_all": tags.at("requestParameters.tags"),
+            },
         ),
         Event("DeleteTopic", "requestParameters.topicArn", "delete"),
         Event(

@@ -32,6 +32,11 @@ ATTRIBUTES = (
     Attribute("redrive_allow_policy", "Attributes.RedriveAllowPolicy", "json", "data"),
 )
 
+ASKED = {
+    attribute.name: str(attribute.path).replace("Attributes", "requestParameters.attributes")
+    for attribute in ATTRIBUTES
+}
+
 
 def _queue(record: Mapping[str, Any]) -> list[list[str]]:
     """The queue's URL as the call spells it (there are older forms), and its name where the queue is the account's."""
@@ -70,16 +75,13 @@ SPEC = Spec(
             "CreateQueue",
             _queue,
             "create",
-            sets={"tags_all": tags.at("requestParameters.tags")},
+            sets={**ASKED, "tags_all": tags.at("requestParameters.tags")},
         ),
         Event("DeleteQueue", _queue, "delete"),
         Event(
             "SetQueueAttributes",
             _queue,
-            sets={
-                attribute.name: str(attribute.path).replace("Attributes", "requestParameters.attributes")
-                for attribute in ATTRIBUTES
-            },
+            sets=ASKED,
         ),
         Event("AddPermission", _queue, sets={"policy": ""}),
         Event("RemovePermission", _queue, sets={"policy": ""}),

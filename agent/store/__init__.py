@@ -1,4 +1,4 @@
-"""What driftwarden remembers: scans, units of work, states, findings and their verdicts, cases, the outbox, the ledger.
+"""What driftwarden remembers: the trail, scans, units of work, states, findings and verdicts, cases, outbox, ledger.
 
 Hides which database holds it (SQLite by default, PostgreSQL by URL) and every lock, lease and transaction.
 """
@@ -11,6 +11,7 @@ from types import TracebackType
 from agent.store.cases import CaseRecord, Cases
 from agent.store.database import Database, StoreError, open_database
 from agent.store.findings import Findings, Judgement, Known, Seen
+from agent.store.journal import Journal, Kept, Position
 from agent.store.ledger import Event, Head, Ledger, Verification
 from agent.store.outbox import Entry, Outbox
 from agent.store.readings import Reading, Readings
@@ -23,8 +24,11 @@ __all__ = [
     "Entry",
     "Event",
     "Head",
+    "Journal",
     "Judgement",
+    "Kept",
     "Known",
+    "Position",
     "Reading",
     "Scan",
     "ScanCommit",
@@ -51,6 +55,7 @@ class Store:
     cases: Cases
     outbox: Outbox
     ledger: Ledger
+    journal: Journal
 
     def close(self) -> None:
         """Closes every connection."""
@@ -83,4 +88,5 @@ def connect(url: str) -> Store:
         Cases(database),
         Outbox(database),
         Ledger(database),
+        Journal(database),
     )

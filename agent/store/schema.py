@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from agent.store.columns import Packed, Row, Time, Words
 
-VERSION = 2
+VERSION = 3
 """Of the schema. An older store is brought up to it when it is opened; a newer one is refused."""
 APPLICATION_ID = 0x44726674
 """`Drft`: marks a SQLite file as ours (https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -192,7 +192,81 @@ events = Table(
     sqlite_strict=_STRICT,
 )
 
-SINCE: dict[int, tuple[Table, ...]] = {2: (states,)}
+trail_entries = Table(
+    "trail_entries",
+    METADATA,
+    # An event's id, or a digest of it where it is longer than an index entry may be.
+    Column("event", Words, primary_key=True),
+    Column("sort", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("time", Time, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("reader", Words, nullable=False),
+    Column("body", Packed, nullable=False),
+    Index("trail_entries_time", "time"),
+    Index("trail_entries_action", "action"),
+    sqlite_strict=_STRICT,
+)
+
+trail_names = Table(
+    "trail_names",
+    METADATA,
+    # A digest of the name a call used for what it acted on: eight bytes, so that a match is looked at again.
+    Column("name", Row, primary_key=True, autoincrement=False),
+    Column("event", Words, primary_key=True),
+    sqlite_strict=_STRICT,
+)
+
+trail_hours = Table(
+    "trail_hours",
+    METADATA,
+    Column("account", Words, primary_key=True),
+    Column("region", Words, primary_key=True),
+    Column("hour", Time, primary_key=True),
+    Column("events", Integer, nullable=False),
+    Column("newest", Time, nullable=False),
+    sqlite_strict=_STRICT,
+)
+
+trail_keys = Table(
+    "trail_keys",
+    METADATA,
+    Column("key", Words, primary_key=True),
+    Column("day", Time, primary_key=True),
+    Column("arn", Words, nullable=False),
+    Column("account", Words, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("source_ip", Words, nullable=False),
+    sqlite_strict=_STRICT,
+)
+
+trail_gaps = Table(
+    "trail_gaps",
+    METADATA,
+    Column("sha256", Text, primary_key=True),
+    Column("feed", Words, nullable=False),
+    Column("found_at", Time, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("trail_gaps_found", "found_at"),
+    sqlite_strict=_STRICT,
+)
+
+trail_checkpoints = Table(
+    "trail_checkpoints",
+    METADATA,
+    Column("feed", Words, primary_key=True),
+    Column("shard", Words, primary_key=True),
+    Column("kept_at", Time, nullable=False),
+    Column("reader", Words, nullable=False),
+    Column("body", Packed, nullable=False),
+    sqlite_strict=_STRICT,
+)
+
+SINCE: dict[int, tuple[Table, ...]] = {
+    2: (states,),
+    3: (trail_entries, trail_names, trail_hours, trail_keys, trail_gaps, trail_checkpoints),
+}
 """Version of the schema → the tables it brought."""
 
 APPEND_ONLY = (events, verdicts, inputs)

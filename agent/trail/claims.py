@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agent.model import Claim
-from agent.trail.identity import Identity
+from agent.model import Claim, Identity
 from agent.trail.who import Who
 
 PATTERNS: tuple[re.Pattern[str], ...] = (
@@ -35,18 +34,33 @@ _DEEPEST = 6  # levels of a request looked into: EC2 nests its tags deepest, in 
 
 
 def claims(
-    who: Who, caller: Identity, request: Mapping[str, Any], agent: str, patterns: Sequence[re.Pattern[str]] = PATTERNS
+    who: Who, caller: Identity, of_record: Sequence[Claim], patterns: Sequence[re.Pattern[str]] = PATTERNS
 ) -> tuple[Claim, ...]:
-    """References of one call, the most trustworthy place first, each (reference, place) once."""
+    """References of one call, the most trustworthy place first, each (reference, place) once.
+
+    `of_record`: what `claims_of` found in the record itself.
+    """
     found = {
         Claim(text, where): None
-        for where, words in _places(who, caller, request, agent)
+        for where, words in _places(who, caller)
+        for text in _references(words[:_LONGEST], tuple(patterns))
+    }
+    return tuple({**found, **dict.fromkeys(of_record)})[:_MOST]
+
+
+def claims_of(
+    request: Mapping[str, Any], agent: str, patterns: Sequence[re.Pattern[str]] = PATTERNS
+) -> tuple[Claim, ...]:
+    """References in a record itself: in the tags of its request, and in its user agent."""
+    found = {
+        Claim(text, where): None
+        for where, words in _own_places(request, agent)
         for text in _references(words[:_LONGEST], tuple(patterns))
     }
     return tuple(found)[:_MOST]
 
 
-def _places(who: Who, caller: Identity, request: Mapping[str, Any], agent: str) -> Iterator[tuple[str, str]]:
+def _places(who: Who, caller: Identity) -> Iterator[tuple[str, str]]:
     for session in who.chain:
         for _, value in session.tags:
             yield "session tag", value
@@ -55,6 +69,9 @@ def _places(who: Who, caller: Identity, request: Mapping[str, Any], agent: str) 
     for session in who.chain:
         yield "session name", session.name
     yield "OIDC subject", who.actor.subject
+
+
+def _own_places(request: Mapping[str, Any], agent: str) -> Iterator[tuple[str, str]]:
     for name, value in _tags(request):
         if _TICKET_KEY.search(re.sub(r"[^a-z0-9]", "", name.lower())):
             yield "resource tag", value

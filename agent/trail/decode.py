@@ -1,61 +1,35 @@
 """One file of CloudTrail records → typed records; what cannot be read is a gap, and the rest goes on.
 
 Hides gunzip with a bound, the containers records come in (`{"Records": […]}`, an array, JSON Lines, a saved
-LookupEvents answer, an EventBridge envelope) and their misspellings. Nested parts stay undecoded bytes until somebody
-asks: nine records in ten are reads that nobody asks about.
+LookupEvents answer, an EventBridge envelope), and what is done about one that is damaged.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-import zlib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 from msgspec import Raw, field
 
 from agent.model import Gap
-from agent.trail.source import MAX_BYTES, Blob
+from agent.trail.gunzip import unpacked
+from agent.trail.lenient import leniently
+from agent.trail.parts import items
+from agent.trail.record import BAD_JSON, Document, Record, at, corrects, document, event_id, mapping, respelt, value
+from agent.trail.source import Blob
 
-MAX_RATIO = 200
-"""How far a file may grow in gunzip, once past `_SMALL`: real ones grow 5 to 50 fold."""
-_SMALL = 16 << 20
-_MAX_MEMBERS = 64  # gzip members in one file: each costs a copy of the rest
+__all__ = ["Document", "Record", "at", "batches", "corrects", "document", "event_id", "mapping", "records", "value"]
 
-_NULL = Raw(b"null")
-_BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """One CloudTrail record. Text may be missing or null; flags may be booleans or the words for them."""
-
-    name: str | None = field(default=None, name="eventName")
-    source: str | None = field(default=None, name="eventSource")
-    time: str | None = field(default=None, name="eventTime")
-    id: str | None = field(default=None, name="eventID")
-    region: str | None = field(default=None, name="awsRegion")
-    type: str | None = field(default=None, name="eventType")
-    category: str | None = field(default=None, name="eventCategory")
-    management: bool | str | None = field(default=None, name="managementEvent")
-    read_only: bool | str | None = field(default=None, name="readOnly")
-    error: str | None = field(default=None, name="errorCode")
-    user_agent: str | None = field(default=None, name="userAgent")
-    source_ip: str | None = field(default=None, name="sourceIPAddress")
-    recipient: str | None = field(default=None, name="recipientAccountId")
-    shared_id: str | None = field(default=None, name="sharedEventID")
-    from_console: bool | str | None = field(default=None, name="sessionCredentialFromConsole")
-    user_identity: Raw = field(default=_NULL, name="userIdentity")
-    request: Raw = field(default=_NULL, name="requestParameters")
-    response: Raw = field(default=_NULL, name="responseElements")
-    resources: Raw = _NULL
-    additional: Raw = field(default=_NULL, name="additionalEventData")
-    details: Raw = field(default=_NULL, name="serviceEventDetails")
-    context: Raw = field(default=_NULL, name="eventContext")
-    addendum: Raw = _NULL
+_PIECE = 512 << 10  # bytes of a file decoded at once: what that makes stays in the processor's cache
+_REACH = 1 << 20  # how far beyond it the next record may begin
+_LARGEST = 8 << 20  # bytes of one record, line or envelope: CloudTrail's own end at 1 MB
+_BATCH = 1000  # records at a time, where they are decoded one by one
+_MOST_BAD = 1_000_000  # parts of one file that are no records, before the rest of it is left
+_GIVEN_UP = "too many parts that are no records: the rest is not read"
 
 
 class _File(msgspec.Struct, gc=False):
@@ -63,253 +37,274 @@ class _File(msgspec.Struct, gc=False):
 
 
 _FILE = msgspec.json.Decoder(_File)
+_RECORDS = msgspec.json.Decoder(list[Record])
 _RECORD = msgspec.json.Decoder(Record)
 _ANY = msgspec.json.Decoder()
-_PART = msgspec.json.Decoder(Raw)
 _PARTS = msgspec.json.Decoder(dict[str, Raw])
-_LIST = msgspec.json.Decoder(list[Raw])
-_SPELLINGS = {f.encode_name: f for f in msgspec.structs.fields(Record)}
-_NAMES = tuple((spelling, place.name) for spelling, place in _SPELLINGS.items())
+_HEAD = re.compile(rb'\s*\{\s*"(Records|Events)"\s*:\s*\[|\s*\[')
+_TAIL = re.compile(rb"\s*\]\s*(?:\}|(,)|\Z)\s*")
+_NEXT = b'},{"eventVersion"'  # where one record ends and the next begins, in what CloudTrail writes
 
 
 class _UnreadableError(Exception):
-    """Why a file or one part of it gives no record; the message goes into the gap."""
+    """Why one part of a file gives no record; the message goes into the gap."""
 
 
 def records(blob: Blob) -> Iterator[Record | Gap]:
     """Every record of the file, and at most one gap for all that could not be read of it. Never raises.
 
-    The records' undecoded parts point into the file's bytes; `keep` copies one that outlives them.
+    The records' undecoded parts point into the file's bytes and hold them in memory.
     """
-    try:
-        data = _plain(blob.data)
-    except _UnreadableError as error:
-        yield Gap(blob.scope, f"{blob.name}: {error}")
-        return
-    bad: list[str] = []
-    seen = 0
-    try:
-        found: Iterator[Record | str] = iter(_FILE.decode(data).records)
-    except _BAD_JSON:
-        found = _slowly(data)
-    for record in found:
-        seen += 1
-        # `aws:s3` is the source of an S3 notification, whose records look alike.
-        if isinstance(record, str):
-            bad.append(record)
-        elif not record.name or not record.source or record.source.startswith("aws:"):
-            bad.append(f"record {seen} is no CloudTrail record")
+    for batch in batches(blob):
+        if isinstance(batch, Gap):
+            yield batch
         else:
-            yield record
-    if bad:
-        more = f" (and {len(bad) - 1} more like it, of {seen} records)" if len(bad) > 1 else ""
-        yield Gap(blob.scope, f"{blob.name}: {bad[0]}{more}")
+            yield from batch
 
 
-def value(part: Raw) -> Any:
-    """A nested part, decoded; None where it is missing or no JSON."""
-    try:
-        return _ANY.decode(part)
-    except _BAD_JSON:
-        return _leniently(bytes(part))
+def batches(blob: Blob) -> Iterator[list[Record] | Gap]:
+    """`records`, many at a time: a list never holds more than a piece of the file."""
+    found = unpacked(blob.data)
+    told = _Told()
+    if found.data or not found.trouble:
+        yield from _file(found.data, told)
+    if found.trouble:
+        salvaged = f"; {told.read} records of it were read" if told.read else ""
+        told.first, told.bad = f"{found.trouble}{salvaged}", 1
+    if told.bad:
+        more = f" (and {told.bad - 1} more like it, of {told.seen} records)" if told.bad > 1 else ""
+        yield Gap(blob.scope, f"{blob.name}: {told.first}{more}", cause="unreadable")
 
 
-def mapping(part: Raw) -> Mapping[str, Any]:
-    """A nested part that should be an object; empty where it is anything else."""
-    found = value(part)
-    return found if isinstance(found, dict) else {}
+# --- containers ----------------------------------------------------------------------------------------------
 
 
-def document(record: Record) -> dict[str, Any]:
-    """The record in CloudTrail's own spelling, nested parts decoded: what a resource spec's paths look into."""
-    found: dict[str, Any] = {}
-    for spelling, name in _NAMES:
-        part = getattr(record, name)
-        found[spelling] = None if part is _NULL else value(part) if isinstance(part, Raw) else part
-    return found
+@dataclass(slots=True)
+class _Told:
+    """What one file has told so far."""
+
+    seen: int = 0
+    """Records, and parts that should have been some."""
+    read: int = 0
+    bad: int = 0
+    first: str = ""
+
+    def no(self, why: str) -> None:
+        """One part that gives no record."""
+        self.first = self.first or why
+        self.bad += 1
+
+    def good(self, batch: list[Record]) -> list[Record]:
+        """Those that are CloudTrail's. `aws:s3` is the source of an S3 notification, whose records look alike."""
+        sources = set(map(_SOURCE_OF, batch))
+        if all(sources) and all(map(_NAME_OF, batch)) and not any(found.startswith("aws:") for found in sources):
+            self.seen += len(batch)
+            self.read += len(batch)
+            return batch
+        kept: list[Record] = []
+        for record in batch:
+            self.seen += 1
+            if record.name and record.source and not record.source.startswith("aws:"):
+                kept.append(record)
+            else:
+                self.no(f"record {self.seen} is no CloudTrail record")
+        self.read += len(kept)
+        return kept
 
 
-def keep(record: Record) -> Record:
-    """A copy that does not hold the whole file in memory."""
-    fields: dict[str, Any] = {}
-    for _, name in _NAMES:
-        part = getattr(record, name)
-        fields[name] = part.copy() if isinstance(part, Raw) and part is not _NULL else part
-    return Record(**fields)
+_SOURCE_OF = attrgetter("source")
+_NAME_OF = attrgetter("name")
+_Batches = Iterator[list[Record]]
 
 
-def at(record: Record) -> datetime | None:
-    """eventTime in UTC; None where it is missing or no time. A time without a zone is taken for UTC."""
-    try:
-        time = datetime.fromisoformat(record.time or "")
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def event_id(record: Record) -> str:
-    """What two deliveries of one event have in common: eventID where it is a UUID, else the content's digest too.
-
-    Events are told apart by it alone, so that an id which is no id (`1`, missing) never merges two of them.
-    """
-    found = record.id or ""
-    if len(found) == 36 and found[8] == found[13] == found[18] == found[23] == "-":
-        return found.lower()
-    return f"{found or 'no-id'}#{hashlib.sha256(msgspec.json.encode(record)).hexdigest()[:16]}"
-
-
-# --- bytes ---------------------------------------------------------------------------------------------------
-
-
-def _plain(data: bytes) -> bytes:
-    if not data.startswith(b"\x1f\x8b"):
-        return data.removeprefix(b"\xef\xbb\xbf")
-    limit = min(MAX_BYTES, max(_SMALL, MAX_RATIO * len(data)))
-    whole: list[bytes] = []
-    size = 0
-    rest = data
-    for _ in range(_MAX_MEMBERS):
-        member = zlib.decompressobj(wbits=31)
-        try:
-            whole.append(member.decompress(rest, limit + 1 - size))
-        except zlib.error as error:
-            raise _UnreadableError(f"broken gzip: {error}") from error
-        size += len(whole[-1])
-        if size > limit:
-            raise _UnreadableError(f"grows past {limit >> 20} MB in gunzip ({len(data)} bytes packed), not read")
-        if not member.eof:
-            raise _UnreadableError("gzip ends early")
-        rest = member.unused_data.lstrip(b"\0")
-        if not rest:
-            return b"".join(whole)
-    raise _UnreadableError(f"more than {_MAX_MEMBERS} gzip members")
-
-
-# --- containers and misspellings -----------------------------------------------------------------------------
-
-
-def _slowly(data: bytes) -> Iterator[Record | str]:
-    """Records, and a reason for each part that gives none: what is not the plain and well-spelt file."""
-    if not data.strip():
-        yield "empty"
-        return
-    try:
-        yield from _unpacked(_PART.decode(data))
-        return
-    except _BAD_JSON as error:
-        lines = data.splitlines()
-        if len(lines) < 2:
-            yield _said(error)
+def _file(data: bytes, told: _Told) -> _Batches:
+    """Arrays one after the other, or one document, or a document a line."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    at = 0
+    while head := _HEAD.match(data, at):
+        at = yield from _array(data, head, told)
+        if not data[at:].strip():
             return
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield from _line(line, number)
+    if at:
+        told.no(f"after record {told.seen}: something that is no list of records")
+    elif b"\n" not in data.strip() or data.rstrip().endswith(b"\n}"):
+        yield from _document(data, told)
+    else:
+        yield from _lines(data, told)
 
 
-def _line(line: bytes, number: int) -> Iterator[Record | str]:
+def _lines(data: bytes, told: _Told) -> _Batches:
+    batch: list[Record] = []
+    at, number = 0, 0
+    while at < len(data):
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end
+        line = data[at:end]
+        at, number = end + 1, number + 1
+        record = _record(line)
+        if isinstance(record, Record) and record.name and record.source:
+            batch.append(record)
+        elif line.lstrip().startswith((b"{", b"[")):
+            yield from _document(line, told, f"line {number}: ")
+        elif line.strip():
+            told.seen += 1
+            told.no(f"line {number}: not JSON")
+        if len(batch) >= _BATCH:
+            yield told.good(batch)
+            batch = []
+        if told.bad > _MOST_BAD:
+            told.no(_GIVEN_UP)
+            break
+    yield told.good(batch)
+
+
+def _document(data: bytes, told: _Told, where: str = "") -> _Batches:
+    """One JSON document, whatever container it is."""
+    if len(data) > _LARGEST:
+        told.no(f"{where}one document of {len(data) >> 20} MB, not read")
+        return
+    head = _HEAD.match(data)
+    if head:
+        yield from _array(data, head, told)
+        return
     try:
-        found = list(_unpacked(_PART.decode(line)))
-    except _BAD_JSON as error:
-        found = [_said(error)]
-    for item in found:
-        yield f"line {number}: {item}" if isinstance(item, str) else item
+        fields = _fields(data)
+    except _UnreadableError as error:
+        told.seen += 1
+        told.no(f"{where}{error}")
+        return
+    for name in ("Records", "Events"):
+        if name in fields:
+            part = b'{"%b":%b}' % (name.encode(), bytes(fields[name]))
+            head = _HEAD.match(part)
+            if head:
+                yield from _array(part, head, told)
+            else:
+                told.no(f"{where}{name} is no array")
+            return
+    if "detail" in fields and "detail-type" in fields:
+        data = bytes(fields["detail"])
+    elif "eventName" not in fields and "eventSource" not in fields:
+        told.seen += 1
+        told.no(f"{where}no CloudTrail record: neither Records nor eventName in it")
+        return
+    record = _record(data)
+    if isinstance(record, Record):
+        yield told.good([record])
+    else:
+        told.seen += 1
+        told.no(f"{where}{record}")
+
+
+def _array(data: bytes, head: re.Match[bytes], told: _Told) -> Generator[list[Record], None, int]:
+    """The records of one array, a piece at a time; gives where it and what it stands in end.
+
+    A piece that decodes as an array by itself ends where an item ends: nothing inside an item can make it.
+    """
+    at = head.end()
+    lead, decoder = (b'{"Records":[', _FILE) if head[1] else (b"[", _RECORDS)
+    while head[1] != b"Events":
+        cut = -1
+        batch: list[Record] | None = None
+        try:
+            if len(data) - at <= 2 * _PIECE:
+                found = decoder.decode(data if at == head.end() and not head.start() else lead + data[at:])
+                yield told.good(found if isinstance(found, list) else found.records)
+                return len(data)
+            cut = data.find(_NEXT, at + _PIECE, at + _PIECE + _REACH)
+            batch = _RECORDS.decode(b"".join((b"[", memoryview(data)[at : cut + 1], b"]"))) if cut >= 0 else None
+        except BAD_JSON:
+            batch = None
+        if batch is not None:
+            yield told.good(batch)
+            at = cut + 2
+            continue
+        at, ended = yield from _one_by_one(data, at, cut if cut >= 0 else at + _PIECE, told, _record)
+        if ended:
+            return _closed(data, at, told)
+    at, _ = yield from _one_by_one(data, at, len(data) + 1, told, _looked_up)
+    return _closed(data, at, told)
+
+
+def _one_by_one(
+    data: bytes, at: int, stop: int, told: _Told, record_of: Callable[[bytes], Record | str]
+) -> Generator[list[Record], None, tuple[int, bool]]:
+    """Items until past `stop`; gives where the next one begins, and whether there is none."""
+    batch: list[Record] = []
+    ended = False
+    for start, end in items(data, at):
+        at = min(end, len(data))
+        number = told.seen + len(batch) + 1
+        if end == start or end > len(data) or told.bad > _MOST_BAD:
+            if end != start:
+                told.no(_GIVEN_UP if told.bad > _MOST_BAD else f"not JSON: record {number} does not end")
+                at = len(data)
+            ended = True
+            break
+        large = end - start > _LARGEST
+        record = f"record {number} has {(end - start) >> 20} MB, not read" if large else record_of(data[start:end])
+        if isinstance(record, Record):
+            batch.append(record)
+        else:
+            told.seen += 1
+            told.no(record)
+        if len(batch) >= _BATCH:
+            yield told.good(batch)
+            batch = []
+        if at > stop:
+            break
+    yield told.good(batch)
+    return at, ended
+
+
+def _closed(data: bytes, at: int, told: _Told) -> int:
+    """Where what stands around an array ends, whose items end at `at`."""
+    if at == len(data):
+        if told.bad == 0 and not data.endswith(b"]"):
+            told.no(f"not JSON: ends after record {told.seen}")
+        return at
+    tail = _TAIL.match(data, at)
+    if tail is None:
+        told.no(f"not JSON after record {told.seen}")
+        return len(data)
+    if not tail[1]:
+        return tail.end()
+    *_, (last, _) = items(data, tail.end())
+    return last + 1
+
+
+def _record(text: bytes) -> Record | str:
+    if not text.lstrip().startswith(b"{"):
+        return "a record that is no object"
+    try:
+        return _RECORD.decode(text)
+    except BAD_JSON as error:
+        found = leniently(text)
+        return _said(error) if found is None else respelt(found)
+
+
+def _looked_up(event: bytes) -> Record | str:
+    """The record inside one event of a saved LookupEvents answer."""
+    try:
+        return _record(_ANY.decode(_fields(event)["CloudTrailEvent"]).encode())
+    except (*BAD_JSON, _UnreadableError, KeyError, AttributeError, UnicodeEncodeError):
+        return "an entry of Events has no CloudTrailEvent in it"
+
+
+def _fields(text: bytes) -> Mapping[str, Raw]:
+    """The members of an object. Raises `_UnreadableError` if it is none."""
+    if not text.strip():
+        raise _UnreadableError("empty")
+    try:
+        return _PARTS.decode(text)
+    except BAD_JSON as error:
+        found = leniently(text)
+        if found is None:
+            raise _UnreadableError(_said(error)) from error
+        if not isinstance(found, dict):
+            raise _UnreadableError("neither an object nor an array") from error
+        return _PARTS.decode(json.dumps(found))
 
 
 def _said(error: Exception) -> str:
     return "nested too deep, not read" if isinstance(error, RecursionError) else f"not JSON: {error}"
-
-
-def _unpacked(part: Raw) -> Iterator[Record | str]:
-    """Records of one JSON document, whatever container it is."""
-    for found in _contents(part):
-        if isinstance(found, str):
-            yield found
-            continue
-        try:
-            yield _RECORD.decode(found)
-        except _BAD_JSON:
-            yield _respelt(_leniently(bytes(found)))
-
-
-def _contents(part: Raw) -> Iterator[Raw | str]:
-    head = bytes(part[:1]) if isinstance(part, bytes) else bytes(part).lstrip()[:1]
-    if head == b"[":
-        yield from _LIST.decode(part)
-        return
-    if head != b"{":
-        yield "neither an object nor an array"
-        return
-    fields = _PARTS.decode(part)
-    if "Records" in fields:
-        yield from _items(fields["Records"], "Records")
-    elif "Events" in fields:
-        for event in _items(fields["Events"], "Events"):
-            yield _looked_up(event)
-    elif "detail" in fields and "detail-type" in fields:
-        yield fields["detail"]
-    elif "eventName" in fields or "eventSource" in fields:
-        yield part
-    else:
-        yield "no CloudTrail record: neither Records nor eventName in it"
-
-
-def _items(part: Raw, name: str) -> Iterator[Raw | str]:
-    try:
-        yield from _LIST.decode(part)
-    except _BAD_JSON:
-        yield f"{name} is no array"
-
-
-def _looked_up(event: Raw | str) -> Raw | str:
-    """The record inside one event of a saved LookupEvents answer."""
-    if isinstance(event, str):
-        return event
-    try:
-        text = _ANY.decode(_PARTS.decode(event)["CloudTrailEvent"])
-        return Raw(_PART.decode(text))
-    except (*_BAD_JSON, KeyError, TypeError):
-        return "an entry of Events has no CloudTrailEvent in it"
-
-
-def _leniently(text: bytes) -> Any:
-    """What msgspec refuses: bad UTF-8, NaN, giant numbers (as text), half surrogates. None where it is no JSON."""
-    try:
-        found = json.loads(
-            text.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_number, parse_float=_number
-        )
-        return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _number(digits: str) -> int | float | str:
-    if len(digits) > 18:  # nineteen digits may not fit 64 bits, and any more stalls int()
-        return digits
-    return int(digits) if digits.lstrip("-").isdigit() else _finite(float(digits), digits)
-
-
-def _finite(number: float, digits: str) -> float | str:
-    return number if math.isfinite(number) else digits
-
-
-def _respelt(found: Any) -> Record | str:
-    """A record with a field of another type than it should have: text made of it, or the field left out."""
-    if not isinstance(found, dict):
-        return "a record that is no object"
-    fields: dict[str, Any] = {}
-    for spelling, place in _SPELLINGS.items():
-        if found.get(spelling) is None:
-            continue
-        if place.type is Raw:
-            fields[place.name] = Raw(json.dumps(found[spelling]).encode())
-        else:
-            fields[place.name] = _scalar(found[spelling])
-    return Record(**fields)
-
-
-def _scalar(found: Any) -> str | bool | None:
-    if isinstance(found, bool):
-        return found
-    if isinstance(found, int | float):
-        return str(found)
-    return found.encode("utf-8", "replace").decode() if isinstance(found, str) else None

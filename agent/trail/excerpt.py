@@ -36,6 +36,8 @@ def excerpt(service: str, request: Any) -> Mapping[str, Any]:
     found = _masked(request, _VALUES.get(service, frozenset()), 0)
     if not isinstance(found, dict):
         return {}
+    if len(msgspec.json.encode(found)) + len(found) <= MAX_BYTES:
+        return found
     sizes = {name: len(msgspec.json.encode({name: value})) for name, value in found.items()}
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))
     for name in largest:

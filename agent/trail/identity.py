@@ -8,73 +8,16 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Raw
 
+from agent.model import Identity
 from agent.trail.decode import Record, value
 
-_SSO_NAME = re.compile(r"AWSReservedSSO_.+_[0-9a-f]{16}")
-_SSO_PATH = "/aws-reserved/sso.amazonaws.com/"
-_SERVICE_PATH = "/aws-service-role/"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Identity:
-    """The principal of one record. Empty text: the record does not say."""
-
-    kind: str = ""
-    """userIdentity.type, as CloudTrail spells it."""
-    arn: str = ""
-    principal: str = ""
-    account: str = ""
-    key: str = ""
-    """Access key id."""
-    name: str = ""
-    """userName: of an IAM user, or the subject a web identity or SAML provider vouched for."""
-    role_arn: str = ""
-    """Of the role a session is in; without its path where sessionIssuer is missing."""
-    session: str = ""
-    """Role session name: its caller chose it."""
-    issuer: str = ""
-    """ARN of what issued a federated user's session."""
-    provider: str = ""
-    """Identity provider of a web identity or SAML user."""
-    source_identity: str = ""
-    invoked_by: str = ""
-    serves: str = ""
-    """inScopeOf: ARN of the service resource the session works for."""
-    on_instance: bool = False
-    """The credentials came from an instance's metadata."""
-    issued: bool = False
-    """sessionIssuer named the role, path included."""
-
-    @property
-    def role(self) -> str:
-        """The role's name, without its path."""
-        return self.role_arn.rsplit("/", 1)[-1]
-
-    @property
-    def in_identity_center(self) -> bool:
-        """The role is one of IAM Identity Center's. Nobody else can make a role with that path; the name is free."""
-        return bool(self.session) and self._reserved(_SSO_PATH) and _SSO_NAME.fullmatch(self.role) is not None
-
-    @property
-    def service_linked(self) -> bool:
-        """The role is a service's own. The path proves it."""
-        return self._reserved(_SERVICE_PATH)
-
-    @property
-    def looks_service_linked(self) -> bool:
-        """The role has such a name, but its path is not known."""
-        return not self.issued and self.role.startswith("AWSServiceRoleFor")
-
-    def _reserved(self, path: str) -> bool:
-        _, found, rest = self.role_arn.partition(":role")
-        return bool(found) and rest.startswith(path)
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+"""In place of a user name that does not exist, which may be a password typed into the wrong field."""
 
 
 def of(record: Record) -> Identity:
@@ -103,13 +46,16 @@ def _parse(found: Any) -> Identity:
         role_arn = issuer_arn or role_arn
         session = session or principal.partition(":")[2]
     scope = _folded(fields.get("inscopeof"))
+    behalf = _folded(fields.get("onbehalfof"))
+    name = _text(fields, "username")
+    behalf = _folded(fields.get("onbehalfof"))
     return Identity(
         kind=kind,
         arn=arn,
-        principal=principal,
+        principal=principal or _text(behalf, "userid"),
         account=account or _account(arn),
         key=_text(fields, "accesskeyid"),
-        name=_text(fields, "username"),
+        name="" if name == _HIDDEN else name,
         role_arn=role_arn,
         session=session,
         issuer="" if kind == "AssumedRole" else issuer_arn,
@@ -119,6 +65,7 @@ def _parse(found: Any) -> Identity:
         serves=_text(scope, "sourcearn") or _text(scope, "credentialsissuedto") or _text(scope, "issuertype"),
         on_instance=bool(context.get("ec2roledelivery")),
         issued=kind == "AssumedRole" and bool(issuer_arn),
+        user_id=_text(behalf, "userid"),
     )
 
 

@@ -24,7 +24,10 @@ class Noise:
 NOISE: tuple[Noise, ...] = (
     Noise(
         "ssm",
-        ("UpdateInstanceInformation", "PutInventory", "PutComplianceItems", "UpdateInstanceAssociationStatus"),
+        (
+            *("UpdateInstanceInformation", "PutInventory", "PutComplianceItems", "PutConfigurePackageResult"),
+            *("UpdateInstanceAssociationStatus", "UpdateAssociationStatus"),
+        ),
         "the SSM agent reports what it sees on its instance",
     ),
     Noise("ssmmessages", ("*",), "message channel of the SSM agent"),
@@ -52,12 +55,47 @@ NOISE: tuple[Noise, ...] = (
         "an image is content of a repository, not its configuration",
     ),
     Noise("athena", ("StartQueryExecution", "StopQueryExecution"), "a query"),
-    Noise("codebuild", ("StartBuild", "StopBuild", "RetryBuild"), "a run of a build that is configured elsewhere"),
-    Noise("codepipeline", ("StartPipelineExecution",), "a run of a pipeline that is configured elsewhere"),
-    Noise("states", ("StartExecution", "StopExecution"), "a run of a state machine"),
-    Noise("glue", ("StartJobRun", "StartCrawler"), "a run of a job"),
+    Noise("redshift-data", ("ExecuteStatement", "BatchExecuteStatement", "CancelStatement"), "a query"),
+    Noise(
+        "codebuild",
+        ("StartBuild", "StopBuild", "RetryBuild", "StartBuildBatch", "StopBuildBatch", "RetryBuildBatch"),
+        "a run of a build that is configured elsewhere",
+    ),
+    Noise(
+        "codepipeline",
+        (
+            *("StartPipelineExecution", "StopPipelineExecution", "RetryStageExecution"),
+            *("PollForJobs", "AcknowledgeJob", "PutJobSuccessResult", "PutJobFailureResult"),
+        ),
+        "a run of a pipeline that is configured elsewhere, and its workers",
+    ),
+    Noise("states", ("StartExecution", "StartSyncExecution", "StopExecution"), "a run of a state machine"),
+    Noise(
+        "glue",
+        ("StartJobRun", "BatchStopJobRun", "StartCrawler", "StopCrawler", "StartWorkflowRun", "StopWorkflowRun"),
+        "a run of a job",
+    ),
+    Noise("batch", ("SubmitJob", "CancelJob", "TerminateJob"), "a run of a job"),
+    Noise("elasticmapreduce", ("AddJobFlowSteps", "CancelSteps"), "a run of a job"),
     Noise("config", ("PutEvaluations",), "result of a Config rule, not the rule"),
+    Noise(
+        "config",
+        ("StartConfigRulesEvaluation", "DeliverConfigSnapshot"),
+        "Config is told to look now at what it looks at anyway",
+    ),
+    Noise("securityhub", ("BatchImportFindings",), "findings are what products see, not how they are set up"),
+    Noise("trustedadvisor", ("RefreshCheck",), "a check looks again"),
+    Noise(
+        "iam",
+        ("GenerateCredentialReport", "GenerateServiceLastAccessedDetails", "GenerateOrganizationsAccessReport"),
+        "a report is drawn up",
+    ),
     Noise("cloudshell", ("*",), "somebody's shell in the console"),
+    Noise(
+        "sso-oauth",
+        ("*",),
+        "a command line registers itself and waits for its user, whose sign-in has a record of its own",
+    ),
     Noise("support", ("CreateCase", "AddCommunicationToCase", "ResolveCase"), "correspondence with AWS support"),
     Noise(
         "ecs",
@@ -82,9 +120,15 @@ NOISE: tuple[Noise, ...] = (
     ),
     Noise(
         "ec2",
-        ("CreateNetworkInterface", "DeleteNetworkInterface", "CreateNetworkInterfacePermission"),
+        (
+            *("CreateNetworkInterface", "DeleteNetworkInterface", "CreateNetworkInterfacePermission"),
+            *("AttachNetworkInterface", "DetachNetworkInterface"),
+        ),
         "a managed service plugs its own interfaces into a subnet",
-        by=("lambda", "eks", "rds", "elasticloadbalancing", "ecs"),
+        by=(
+            *("lambda", "eks", "rds", "elasticloadbalancing", "ecs", "elasticache", "elasticfilesystem", "es"),
+            *("redshift", "glue", "ds"),
+        ),
     ),
     Noise(
         "ec2",

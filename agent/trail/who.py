@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.model import Actor
+from agent.model import Actor, Identity, Session
 from agent.trail import classify, decode, identity
 from agent.trail.decode import Record
-from agent.trail.identity import Identity
+from agent.trail.runs import run
 from agent.trail.source import LOOKBACK
 
 _SKEW = timedelta(minutes=1)
@@ -43,29 +43,9 @@ _STARTED_BY_SOMEBODY = frozenset(
     | {"servicecatalog.amazonaws.com", "codepipeline.amazonaws.com"}
 )
 """They act in a role of ours because a person or a pipeline told them to; the session does not say who."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Session:
-    """Credentials STS issued, and to whom."""
-
-    key: str
-    """Issued access key id; empty where the record does not show it."""
-    caller: Identity
-    time: datetime
-    call: str
-    arn: str
-    """Of the session: `arn:aws:sts::1:assumed-role/Role/name`, without the role's path."""
-    name: str
-    source_identity: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
-    """Session tags, sorted."""
-    role: str = ""
-    """ARN of the role as the call gave it, path included."""
-    account: str = ""
-    """Whose trail has the record."""
-    event: str = ""
-    source_ip: str = ""
+_PODS = "pods.eks.amazonaws.com"
+_MACHINES = ("pipeline", "workload", "unknown")
+"""Kinds of actor that a session name or a tag may show as a run; a person is one whatever they call their session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +116,14 @@ def index(found: Iterable[Session]) -> Sessions:
     return Sessions(by_key, {arn: tuple(sorted(items, key=lambda s: (s.time, s))) for arn, items in by_arn.items()})
 
 
-def who(record: Record, caller: Identity, at: datetime, sessions: Sessions) -> Who:
-    """The actor behind one record; `at` is its time. Pure, never raises."""
-    if classify.made_by_service(record, caller):
-        return Who(_service(record, caller))
-    found = _behind(caller, at, sessions, record.user_agent or "", 0)
+def who(caller: Identity, at: datetime, sessions: Sessions, *, agent: str = "", by_service: str = "") -> Who:
+    """The actor behind one record of time `at`. Pure, never raises.
+
+    `by_service`: AWS itself acted, and what the record calls it. `agent`: the user agent, a hint at most.
+    """
+    if by_service:
+        return Who(_service(caller, by_service))
+    found = _behind(caller, at, sessions, agent, 0)
     said = caller.source_identity or _asked_source_identity(caller, found.chain)
     actor = found.actor
     if found.chain:
@@ -149,7 +132,7 @@ def who(record: Record, caller: Identity, at: datetime, sessions: Sessions) -> W
     actor = replace(actor, role=caller.role_arn, arn=actor.arn or caller.arn)
     if not actor.name:
         actor = replace(actor, name="unknown", kind="unknown", confidence=_NOTHING)
-    return Who(_with_source_identity(actor, said) if said else actor, found.chain)
+    return Who(_in_run(_with_source_identity(actor, said) if said else actor, caller, found.chain), found.chain)
 
 
 def signed_in(issued: Session, sessions: Sessions) -> Actor:
@@ -157,10 +140,24 @@ def signed_in(issued: Session, sessions: Sessions) -> Actor:
     caller = Identity(
         kind="AssumedRole", arn=issued.arn, key=issued.key, role_arn=issued.role, session=issued.name, issued=True
     )
-    origin = _from(issued, caller, sessions, "", 0).actor
-    actor = replace(origin, role=issued.role, arn=origin.arn or issued.arn)
+    found = _from(issued, caller, sessions, "", 0)
+    actor = replace(found.actor, role=issued.role, arn=found.actor.arn or issued.arn)
     said = issued.source_identity or issued.caller.source_identity
-    return _with_source_identity(actor, said) if said else actor
+    return _in_run(_with_source_identity(actor, said) if said else actor, caller, found.chain)
+
+
+def _in_run(actor: Actor, caller: Identity, chain: tuple[Session, ...]) -> Actor:
+    """With the pipeline run that subject, tags and session names tell of. Sessions joined by ARN tell nothing."""
+    if actor.kind not in _MACHINES:
+        return actor
+    tags: dict[tuple[str, str], None] = {}
+    provider, by = "", caller
+    for session in chain:
+        if not _is_exact(by, session):
+            break
+        tags |= dict.fromkeys(session.tags)
+        provider, by = session.caller.provider, session.caller
+    return replace(actor, run=run(actor.subject, caller.session, tuple(tags), provider, actor.service))
 
 
 def _behind(caller: Identity, at: datetime, sessions: Sessions, agent: str, depth: int) -> Who:
@@ -184,9 +181,9 @@ def _is_exact(caller: Identity, session: Session) -> bool:
 
 
 def _by_arn_only(found: Who) -> Who:
-    """Likely, not proven: less sure, and no subject that could pass for a pipeline's proof."""
+    """Likely, not proven: less sure, and neither subject nor service that could pass for a pipeline's proof."""
     sure = round(found.actor.confidence * _BY_ARN, 2)
-    return replace(found, actor=replace(found.actor, confidence=sure, subject=""))
+    return replace(found, actor=replace(found.actor, confidence=sure, subject="", service=""))
 
 
 def _asked_source_identity(caller: Identity, chain: tuple[Session, ...]) -> str:
@@ -200,7 +197,9 @@ def _from(session: Session, caller: Identity, sessions: Sessions, agent: str, de
     if session.caller.kind == "AWSService":
         return Who(_for_service(session, caller), (session,))
     origin = _behind(session.caller, session.time, sessions, agent, depth + 1)
-    return Who(origin.actor, (session, *origin.chain))
+    # Whatever a service's session goes on to assume was issued to that session, not to the service: no PassRole
+    # governs it, and every project of the service that may assume the role would pass for the trusted one.
+    return Who(replace(origin.actor, service=""), (session, *origin.chain))
 
 
 def _principal(caller: Identity) -> Actor:
@@ -226,6 +225,8 @@ def _principal(caller: Identity) -> Actor:
         case "AWSAccount":
             how = f"a principal of account {account}, whose trail is not read"
             return Actor(f"account {account}", "unknown", arn, how, _CLAIMED)
+    if caller.user_id:  # a sign-in to the access portal: AWS names the user, and calls the type Unknown
+        return Actor(name or caller.user_id, "person", arn, "Identity Center user", _VOUCHED)
     named = name or arn or caller.principal or "unknown"
     return Actor(named, "unknown", arn, f"userIdentity of type {caller.kind or '(none)'}", _NOTHING)
 
@@ -253,9 +254,9 @@ def _web_identity(caller: Identity) -> Actor:
     return Actor(text if rest and text else subject, "pipeline", "", how, _VOUCHED, subject=subject)
 
 
-def _service(record: Record, caller: Identity) -> Actor:
-    named = caller.invoked_by or _linked_service(caller) or record.source or "AWS"
-    how = f"service-linked role {caller.role}" if caller.service_linked else record.type or "AWS service"
+def _service(caller: Identity, source: str) -> Actor:
+    named = caller.invoked_by or _linked_service(caller) or source
+    how = f"service-linked role {caller.role}" if caller.service_linked else caller.kind or "AwsServiceEvent"
     return Actor(named, "service", caller.arn, how, 1.0, role=caller.role_arn)
 
 
@@ -267,10 +268,22 @@ def _linked_service(caller: Identity) -> str:
 
 def _for_service(session: Session, caller: Identity) -> Actor:
     """A service assumed one of our roles: for a machine of ours, or because somebody told it to."""
-    by = session.caller.invoked_by or "an AWS service"
+    asked = session.caller.invoked_by
+    by, arn = asked or "an AWS service", caller.arn
     if by in _STARTED_BY_SOMEBODY:
-        return Actor(by, "unknown", caller.arn, f"{by} in our role; the session does not say who started it", _CLAIMED)
-    return Actor(session.name or caller.role, "workload", caller.arn, f"{by} assumed the role", _VOUCHED)
+        how = f"{by} in our role; the session does not say who started it"
+        return Actor(by, "unknown", arn, how, _CLAIMED, service=asked)
+    account = _service_account(session) if by == _PODS else ""
+    if account:
+        return Actor(account, "workload", arn, "EKS Pod Identity", _VOUCHED, subject=account, service=asked)
+    return Actor(session.name or caller.role, "workload", arn, f"{by} assumed the role", _VOUCHED, service=asked)
+
+
+def _service_account(session: Session) -> str:
+    """The Kubernetes service account that EKS tagged the session with, spelled as IRSA's subjects are."""
+    tags = dict(session.tags)
+    namespace, name = tags.get("kubernetes-namespace"), tags.get("kubernetes-service-account")
+    return f"system:serviceaccount:{namespace}:{name}" if namespace and name else ""
 
 
 def _lone_session(caller: Identity, agent: str) -> Actor:

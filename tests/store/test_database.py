@@ -84,19 +84,21 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_refused(url: str) -> None:
     with connect(url) as store, store.database.write() as connection:
-        connection.execute(schema.marker.update().values(version=3))
-    with pytest.raises(StoreError, match="its schema is version 3, this driftwarden knows version 2"):
+        connection.execute(schema.marker.update().values(version=9))
+    with pytest.raises(StoreError, match="its schema is version 9, this driftwarden knows version 3"):
         connect(url)
 
 
-def test_an_older_store_is_brought_up_and_loses_nothing(url: str) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_store_is_brought_up_and_loses_nothing(url: str, version: int) -> None:
     with connect(url) as store:
         scan(store, "r1", seen=seen(finding()), accepted=(reading(),), actions=(Open(case()),))
         with store.database.write() as connection:
-            schema.states.drop(connection)
-            connection.execute(schema.marker.update().values(version=1))
+            for table in (table for number in range(version + 1, schema.VERSION + 1) for table in schema.SINCE[number]):
+                table.drop(connection)
+            connection.execute(schema.marker.update().values(version=version))
             if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA user_version = 1")
+                connection.exec_driver_sql(f"PRAGMA user_version = {version}")
     with connect(url) as store:
         with store.database.read() as connection:
             assert schema.found(connection) == schema.VERSION
@@ -107,6 +109,7 @@ def test_an_older_store_is_brought_up_and_loses_nothing(url: str) -> None:
         assert store.states.last() == {}
         assert scan(store, "r2", states=(state(),))
         assert list(store.states.last()) == ["shop"]
+        assert store.journal.counts() == {}
         assert store.ledger.verify().faults == ()
 
 

@@ -3,13 +3,16 @@
 import gzip
 import json
 import time
+import uuid
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from trail_records import packed, record
 
 from agent.model import Gap
-from agent.trail import decode
+from agent.trail import decode, parts
 from agent.trail.decode import Record, records
 from agent.trail.source import Blob
 
@@ -159,13 +162,18 @@ def test_strange_values_inside_a_record(text: bytes, value: object) -> None:
     json.dumps(shown).encode()
 
 
-@pytest.mark.parametrize("text", [b"NaN", b'"\\ud800"', b"-Infinity"])
-def test_what_is_no_json_at_all_is_a_gap(text: bytes) -> None:
-    data = b'{"Records":[{"eventName":"A","eventSource":"b","requestParameters":' + text + b"}]}"
-    found, gaps = decoded(data)
-    assert found == []
-    assert len(gaps) == 1
-    assert "not JSON" in gaps[0]
+@pytest.mark.parametrize(("text", "value"), [(b"NaN", None), (b'"\\ud800"', "?"), (b"-Infinity", None), (b"01", None)])
+def test_what_is_no_json_costs_at_most_its_record(text: bytes, value: object) -> None:
+    bad = b'{"eventName":"A","eventSource":"b","requestParameters":' + text + b"}"
+    whole = json.dumps(TWO).encode()
+    found, gaps = decoded(b'{"Records":[' + b",".join((whole, bad, whole)) + b"]}")
+    assert [TWO["eventID"]] * 2 == [r.id for r in found if r.id]
+    if text == b"01":
+        assert (len(found), len(gaps)) == (2, 1)
+        assert "not JSON" in gaps[0]
+    else:
+        assert (len(found), gaps) == (3, [])
+        assert value == decode.value(found[1].request)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +198,39 @@ def test_an_id_that_is_no_uuid_does_not_merge_two_events() -> None:
     assert same[0] == same[1] != same[2]
     upper = "0E2AE4A3-43BE-4C02-9B0A-6E1A2B1B9A5C"
     assert upper.lower() == decode.event_id(Record(id=upper, name="A")) == decode.event_id(Record(id=upper, name="B"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text(alphabet='a"\\[]{},: \n', max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet='a"\\{', max_size=3), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON, max_size=6), st.booleans(), st.integers(0, 80))
+def test_items_of_an_array_are_found_by_strings_and_brackets(given_: list, spaced: bool, cut: int) -> None:
+    text = json.dumps(given_, indent=1 if spaced else None).encode()
+    *found, (end, _) = parts.items(text, 1)
+    assert [json.loads(text[start:stop]) for start, stop in found] == given_
+    assert text[end:] == b"]"
+    short = text[: max(1, len(text) - cut)]
+    told = [(start, stop) for start, stop in parts.items(short, 1) if start < stop <= len(short)]
+    assert told[:-1] == found[: len(told[:-1])]
+
+
+def test_a_large_file_is_read_a_piece_at_a_time_and_nothing_of_it_twice() -> None:
+    """Requests hold whole records, so that most boundaries between two texts lie inside a record."""
+    inner = [{"eventVersion": "1.11", "eventName": f"Forged{n}", "eventSource": "b"} for n in range(40)]
+    ours = [record(eventID=str(uuid.UUID(int=n)), requestParameters={"items": inner}) for n in range(1200)]
+    first = [{"eventVersion": one["eventVersion"], **one} for one in ours]
+    data = json.dumps({"Records": first}, separators=(",", ":")).encode()
+    assert len(data) > 3 << 20
+    found, gaps = decoded(data)
+    assert gaps == []
+    assert [one["eventID"] for one in ours] == [r.id for r in found]
+    # One record is damaged: all others are read.
+    found, gaps = decoded(data.replace(b'"eventID":"%s"' % ours[700]["eventID"].encode(), b'"eventID":01', 1))
+    assert [one["eventID"] for n, one in enumerate(ours) if n != 700] == [r.id for r in found]
+    assert len(gaps) == 1

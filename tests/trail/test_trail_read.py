@@ -45,6 +45,7 @@ def test_a_change_in_full() -> None:
         source_ip="198.51.100.7",
         user_agent=BOTO,
         request=made["requestParameters"],
+        identity="iam-user",
     )
 
 
@@ -60,7 +61,7 @@ def test_the_counts_of_an_interval() -> None:
         record(at="20:00:01"),
         record("PutObject", "s3", at="16:00:00", eventCategory="Data", managementEvent=False),
     )
-    assert (trail.events, trail.denied, len(trail.changes)) == (5, 1, 1)
+    assert (trail.events, trail.denied, len(trail.changes)) == (5, 1, 1)  # 07:59 and 20:00 are hours of their own
     assert trail.newest_event == datetime(2026, 3, 2, 16, tzinfo=UTC)
     assert (trail.start, trail.end, trail.gaps) == (START, END, ())
 
@@ -90,14 +91,16 @@ def test_a_write_without_a_time_is_told_of() -> None:
     lost = record(eventTime="... redacted")
     trail = trail_of(lost, record())
     assert len(trail.changes) == 1
-    expected = f"1 write events have no usable eventTime, for example {lost['eventID']}: not placed"
+    expected = f"event {lost['eventID']} has no usable eventTime: not placed"
     assert [gap.why for gap in trail.gaps] == [expected]
 
 
 def test_files_without_an_event_of_the_interval_are_a_delivery_gap() -> None:
     (gap,) = trail_of(record(at="01:00:00")).gaps
     assert gap == Gap(
-        Scope(type="cloudtrail"), "no event of 2026-03-02T08:00:00Z to 2026-03-02T20:00:00Z in what was delivered"
+        Scope(type="cloudtrail"),
+        "no event of 2026-03-02T08:00:00Z to 2026-03-02T20:00:00Z in what was delivered",
+        cause="undelivered",
     )
 
 
@@ -192,7 +195,7 @@ STORY = [
     record(at="14:00:00", readOnly=True, eventName="ListQueues"),
     record("PutInventory", "ssm", at="15:00:00"),
     record(at="15:00:00") | {"eventID": "5b6c7d8e-0000-4000-8000-00000000000a"},
-    record(at="16:00:00") | {"eventID": "5b6c7d8e-0000-4000-8000-00000000000A"},
+    record(at="15:00:00", sourceIPAddress="203.0.113.9") | {"eventID": "5b6c7d8e-0000-4000-8000-00000000000A"},
 ]
 DELIVERED = trail_of(*STORY)
 

@@ -15,6 +15,7 @@ from agent.demo.recorder import Recorder, iam_user, role_session
 from agent.model import Claim
 from agent.trail import lookup, s3
 from agent.trail.read import read
+from agent.trail.source import once
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -76,8 +77,8 @@ def test_who_did_what_from_the_bucket_and_from_lookup_events(recorder: Recorder)
     recorder.deliver("trail", "org", organisation="o-abc123", per_file=2, twice=1, shuffled=True)
     events = client("cloudtrail", recorder.endpoint)
 
-    delivered = s3.source(bucket, "trail", "org", accounts=[ACCOUNT], regions=[REGION])
-    asked = lookup.source(events, ACCOUNT, REGION, sleep=lambda _: None)
+    delivered = once(s3.feed(bucket, "trail", "org", accounts=[ACCOUNT], regions=[REGION]))
+    asked = once(lookup.feed(events, ACCOUNT, REGION, sleep=lambda _: None))
     from_bucket, from_api = (read([one], START, END, specs=SPECS) for one in (delivered, asked))
 
     assert [(c.action, c.actor.name, c.actor.kind, c.channel) for c in from_bucket.changes] == [

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from trail_records import ACCOUNT, QUEUE, SPECS, change_of, record, trail_of
+from trail_records import ACCOUNT, QUEUE, REGION, SPECS, change_of, record, trail_of
 
 from agent.model import Touch, Unknown
-from agent.resources import Attribute, Call, Event, Spec
+from agent.resources import Attribute, Call, Event, Spec, load
 from agent.seal import seal
+from agent.trail.targets import Targets
 
 MASK = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
@@ -176,3 +177,228 @@ def test_the_account_is_the_resource_owners() -> None:
     mixed = record(resources=[{"accountId": "999988887777"}, {"accountId": "1"}])
     assert change_of(mixed).account == ACCOUNT
     assert change_of(record(recipientAccountId=None, userIdentity={"accountId": "5"})).account == "5"
+
+
+# --- types without a spec ------------------------------------------------------------------------------------
+
+ALL = Targets(load(), b"")
+ARN = f"arn:aws:{{}}:{REGION}:{ACCOUNT}:"
+
+
+def of(name: str, service: str, request: object, response: object = None, **fields: object) -> list[tuple]:
+    made = record(name, service, requestParameters=request, responseElements=response, eventID="e-1", **fields)
+    return [(touch.type, touch.ids, touch.act) for touch in ALL.of(made["eventSource"], made["eventName"], made)]
+
+
+def test_a_launch_touches_the_instance_and_nothing_it_mentions() -> None:
+    asked = {"instancesSet": {"items": [{"imageId": "ami-1"}]}, "subnetId": "subnet-1", "keyName": "k"}
+    answered = {"instancesSet": {"items": [{"instanceId": "i-1", "subnetId": "subnet-1", "vpcId": "vpc-1"}]}}
+    assert of("RunInstances", "ec2", asked, answered) == [("aws_instance", ("i-1",), "create")]
+    answered = {"CreateNatGatewayResponse": {"natGateway": {"natGatewayId": "nat-1", "subnetId": "subnet-1"}}}
+    asked = {"CreateNatGatewayRequest": {"SubnetId": "subnet-1", "AllocationId": "eipalloc-1"}}
+    assert of("CreateNatGateway", "ec2", asked, answered) == [("aws_nat_gateway", ("nat-1",), "create")]
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "request_", "found"),
+    [
+        ("DeleteFlowLogs", "ec2", {"DeleteFlowLogsRequest": {"FlowLogId": {"tag": 1, "content": "fl-1"}}}, ["fl-1"]),
+        (
+            "DeleteFlowLogs",
+            "ec2",
+            {"DeleteFlowLogsRequest": {"FlowLogId": [{"tag": n, "content": f"fl-{n}"} for n in (1, 2)]}},
+            ["fl-1", "fl-2"],
+        ),
+        ("StopInstances", "ec2", {"instancesSet": {"items": [{"instanceId": "i-1"}, {"instanceId": "i-1"}]}}, ["i-1"]),
+        (
+            "DeleteTransitGatewayVpcAttachment",
+            "ec2",
+            {"DelTGwVpcAttachReq": {"TransitGatewayAttachmentId": "tgw-attach-1"}},
+            ["tgw-attach-1"],
+        ),
+        ("DeleteEnvironment", "airflow", {"Name": "dags"}, ["dags"]),
+        ("UpdateService", "ecs", {"cluster": ARN.format("ecs") + "cluster/blue", "service": "web"}, ["blue|web"]),
+        ("UpdateService", "ecs", {"service": ARN.format("ecs") + "service/default/web"}, ["default|web"]),
+        (
+            "UpdateService",
+            "ecs",
+            {"cluster": "arn:aws:ecs:eu-west-1:999999999999:cluster/blue", "service": "web"},
+            ["arn:aws:ecs:eu-west-1:999999999999:cluster/blue|web"],
+        ),
+        ("DeleteTrail", "cloudtrail", {"name": ARN.format("cloudtrail") + "trail/main"}, ["main"]),
+        (
+            "DeleteAccessEntry",
+            "eks",
+            {"name": "prod", "principalArn": f"arn%3Aaws%3Aiam%3A%3A{ACCOUNT}%3Arole%2FOps"},
+            [f"prod|arn:aws:iam::{ACCOUNT}:role/Ops"],
+        ),
+        (
+            "CreateNetworkAclEntry",
+            "ec2",
+            {"networkAclId": "acl-1", "ruleNumber": 90, "egress": False},
+            ["acl-1|90|false"],
+        ),
+        ("PutTargets", "events", {"rule": "r", "targets": [{"id": "a"}, {"id": "b"}]}, ["default|r|a", "default|r|b"]),
+        (
+            "ChangeResourceRecordSets",
+            "route53",
+            {
+                "hostedZoneId": "/hostedzone/Z1",
+                "changeBatch": {
+                    "changes": [
+                        {"action": "UPSERT", "resourceRecordSet": {"name": "www.example.com.", "type": "A"}},
+                        {"action": "DELETE", "resourceRecordSet": {"name": "example.com", "type": "MX"}},
+                    ]
+                },
+            },
+            ["Z1|www.example.com|A", "Z1|example.com|MX"],
+        ),
+    ],
+)
+def test_cloudtrails_spellings_of_one_name(name: str, service: str, request_: object, found: list[str]) -> None:
+    assert [ids[0] for _, ids, _ in of(name, service, request_)] == found
+
+
+def test_a_setting_comes_before_what_it_is_a_setting_of() -> None:
+    shared = {"imageId": "ami-1", "launchPermission": {"add": {"items": [{"userId": "999999999999"}]}}}
+    assert of("ModifyImageAttribute", "ec2", shared) == [
+        ("aws_ami_launch_permission", ("ami-1|999999999999",), "update")
+    ]
+    assert of("ModifyImageAttribute", "ec2", {"imageId": "ami-1", "description": {"value": "x"}}) == [
+        ("aws_ami", ("ami-1",), "update")
+    ]
+
+
+def test_two_generations_of_an_api_are_told_apart_by_what_they_ask() -> None:
+    assert of("CreateStage", "apigateway", {"restApiId": "r1", "createStageInput": {"stageName": "prod"}}) == [
+        ("aws_api_gateway_stage", ("r1|prod",), "create")
+    ]
+    assert of("CreateStage", "apigateway", {"apiId": "a1", "stageName": "prod"}) == [
+        ("aws_apigatewayv2_stage", ("a1|prod",), "create")
+    ]
+    classic, later = {"loadBalancerName": "old"}, {"name": "new"}
+    answered = {"loadBalancers": [{"loadBalancerArn": ARN.format("elasticloadbalancing") + "loadbalancer/app/new/1"}]}
+    assert of("CreateLoadBalancer", "elasticloadbalancing", classic)[0][0] == "aws_elb"
+    assert of("CreateLoadBalancer", "elasticloadbalancing", later, answered)[0][0] == "aws_lb"
+
+
+def test_tags_of_ec2_go_to_each_type_by_its_ids() -> None:
+    ids = ["vpc-1", "igw-1", "vpce-svc-1", "rtbassoc-1", "nothing", MASK]
+    asked = {"resourcesSet": {"items": [{"resourceId": one} for one in ids]}, "tagSet": {"items": []}}
+    assert [(type_, ids[0]) for type_, ids, _ in of("CreateTags", "ec2", asked)] == [
+        ("aws_vpc", "vpc-1"),
+        ("aws_internet_gateway", "igw-1"),
+        ("aws_vpc_endpoint_service", "vpce-svc-1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "request_", "type_"),
+    [
+        ("AddTagsToResource", "rds", {"resourceName": ARN.format("rds") + "cluster:blue"}, "aws_rds_cluster"),
+        ("AddTagsToResource", "rds", {"resourceName": ARN.format("rds") + "db:blue"}, "aws_db_instance"),
+        (
+            "AddTags",
+            "elasticloadbalancing",
+            {"resourceArns": [ARN.format("elasticloadbalancing") + "targetgroup/blue/1"]},
+            "aws_lb_target_group",
+        ),
+        ("AddTags", "elasticloadbalancing", {"loadBalancerNames": ["blue"]}, "aws_elb"),
+        (
+            "TagResource",
+            "cloudfront",
+            {"resource": f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"},
+            "aws_cloudfront_distribution",
+        ),
+        (
+            "UntagResource",
+            "apigateway",
+            {"resourceArn": "arn:aws:apigateway:eu-west-1::/apis/a1"},
+            "aws_apigatewayv2_api",
+        ),
+        ("ChangeTagsForResource", "route53", {"resourceType": "hostedzone", "resourceId": "Z1"}, "aws_route53_zone"),
+        (
+            "ChangeTagsForResource",
+            "route53",
+            {"resourceType": "healthcheck", "resourceId": "h"},
+            "aws_route53_health_check",
+        ),
+        ("AddTagsToResource", "ssm", {"resourceType": "Document", "resourceId": "Run"}, "aws_ssm_document"),
+        ("TagResource", "secretsmanager", {"secretId": "db"}, "aws_secretsmanager_secret"),
+        (
+            "TagResource",
+            "lambda",
+            {"resource": ARN.format("lambda") + "event-source-mapping:1-2"},
+            "aws_lambda_event_source_mapping",
+        ),
+    ],
+)
+def test_tagging_calls_go_by_arn(name: str, service: str, request_: dict, type_: str) -> None:
+    assert [found for found, _, _ in of(name, service, request_)] == [type_]
+
+
+def test_the_tagging_api_tags_anything_and_says_what_it_could_not() -> None:
+    queue, gateway, other = ARN.format("sqs") + "q", ARN.format("ec2") + "natgateway/nat-1", ARN.format("sqs") + "r"
+    asked = {"resourceARNList": [queue, gateway, other, ARN.format("x") + "unheard-of/1"], "tags": {"team": "a"}}
+    made = record(
+        "TagResources", "tagging", requestParameters=asked, responseElements={"failedResourcesMap": {other: {}}}
+    )
+    found = ALL.of("tagging.amazonaws.com", "TagResources", made)
+    assert [(touch.type, touch.ids[-1], touch.sets) for touch in found] == [
+        ("aws_sqs_queue", "q", {"tags_all": {"team": "a"}}),
+        ("aws_nat_gateway", "/nat-1", {}),
+    ]
+    untagged = record("UntagResources", "tagging", requestParameters={"resourceARNList": [queue], "tagKeys": ["team"]})
+    (touch,) = ALL.of("tagging.amazonaws.com", "UntagResources", untagged)
+    assert isinstance(touch.sets["tags_all"], Unknown)
+
+
+def test_a_call_nobody_wrote_down_goes_by_the_one_resource_its_record_lists() -> None:
+    key, bucket = ARN.format("kms") + "key/1-2", "arn:aws:s3:::b"
+    assert of("RotateKey", "kms", None, resources=[{"ARN": key, "accountId": ACCOUNT}]) == [
+        ("aws_kms_key", (key, "1-2", "/1-2"), "update")
+    ]
+    assert of("PutBucketFuture", "s3", {}, resources=[{"ARN": bucket}])[0][0] == "aws_s3_bucket"
+    assert of("PutBucketFuture", "s3", {}, resources=[{"ARN": bucket}, {"ARN": bucket}]) == []
+    assert of("RotateKey", "kms", None, resources=[{"ARN": bucket}]) == []
+
+
+def test_details_may_be_json_in_a_string() -> None:
+    details = '{"createAccountStatus": {"accountId": "222233334444", "state": "SUCCEEDED"}}'
+    assert of("CreateAccountResult", "organizations", None, serviceEventDetails=details) == [
+        ("aws_organizations_account", ("222233334444",), "create")
+    ]
+    assert of("CreateAccountResult", "organizations", None, serviceEventDetails="{not json") == []
+
+
+def nested(depth: int) -> dict:
+    found: dict = {"internetGatewayId": "igw-1"}
+    for _ in range(depth):
+        found = {"items": found}
+    return {"internetGatewayId": found}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        *(None, [], "text", 7, {}, {"internetGatewayId": None}, {"internetGatewayId": {}}, {"internetGatewayId": 1.5}),
+        *(
+            {"internetGatewayId": value}
+            for value in (MASK, "****", "", True, [None, {}], {"items": "x"}, {"a": "igw-1"})
+        ),
+        *({"DeleteInternetGatewayRequest": value} for value in (None, "", [], {"x": 1})),
+        nested(100_000),
+    ],
+)
+def test_strange_requests_touch_nothing_or_what_they_name(request_: object) -> None:
+    for name in ("DeleteInternetGateway", "CreateTags", "CreateRoute"):
+        assert of(name, "ec2", request_) in ([], [("aws_internet_gateway", ("x",), "delete")])
+    assert of("TagResources", "tagging", request_) == []
+    assert of("DeleteUserPolicy", "iam", request_) == []
+
+
+def test_no_call_touches_more_than_ec2_takes_ids() -> None:
+    many = {"instancesSet": {"items": [{"instanceId": f"i-{n}"} for n in range(5000)]}}
+    assert len(of("StartInstances", "ec2", many)) == 1000
+    listed = {"resourceARNList": [ARN.format("sqs") + f"q{n}" for n in range(5000)]}
+    assert len(of("TagResources", "tagging", listed)) == 1000

@@ -37,6 +37,11 @@ def federated(issuer: str = "") -> dict:
             (f"root of {ACCOUNT}", "root", 0.95),
         ),
         (in_role(ADMINS, "dana@example.com", "ASIA1", path=SSO), ("dana@example.com", "person", 0.95)),
+        (
+            {"type": "Unknown", "userName": "dana", "onBehalfOf": {"userId": "1", "identityStoreArn": "a"}},
+            ("dana", "person", 0.95),
+        ),
+        ({"type": "Unknown", "onBehalfOf": {"userId": "u-1"}}, ("u-1", "person", 0.95)),
         ({"type": "IdentityCenterUser", "userName": "dana", "onBehalfOf": {"userId": "1"}}, ("dana", "person", 0.95)),
         (federated(), ("erik", "unknown", 0.3)),
         (federated("arn:aws:iam::1:user/broker"), ("broker", "person", 0.6)),
@@ -323,3 +328,109 @@ def test_lower_cased_keys_are_read() -> None:
 def test_a_federated_users_own_name_is_only_told() -> None:
     actor = actor_of(federated("arn:aws:iam::1:user/broker"))
     assert (actor.arn, actor.how) == ("arn:aws:iam::1:user/broker", "IAM user, federated as erik")
+
+
+# --- what AWS vouches for ------------------------------------------------------------------------------------
+
+
+def by_service(service: str, role: str, session: str, key: str, **asked: object) -> dict:
+    return assume({"type": "AWSService", "invokedBy": service}, role, session, key, **asked)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        *("ec2.amazonaws.com", "lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "codebuild.amazonaws.com"),
+        *("codedeploy.amazonaws.com", "codepipeline.amazonaws.com", "cloudformation.amazonaws.com"),
+    ],
+)
+def test_the_service_that_sts_issued_a_role_to(service: str) -> None:
+    actor = actor_of(in_role("App", "s", "ASIAAPP"), by_service(service, "App", "s", "ASIAAPP"))
+    assert (actor.service, actor.role) == (service, f"arn:aws:iam::{ACCOUNT}:role/App")
+
+
+def test_a_service_joined_by_name_alone_is_no_proof() -> None:
+    keyless = by_service("codedeploy.amazonaws.com", "Deploy", "d-1", "x") | {"responseElements": None}
+    actor = actor_of(in_role("Deploy", "d-1", "ASIADEPLOY"), keyless)
+    assert (actor.kind, actor.service, actor.confidence) == ("workload", "", 0.76)
+
+
+def test_nobody_takes_a_services_session_by_its_name() -> None:
+    theirs = by_service("codedeploy.amazonaws.com", "Deploy", "d-1", "ASIADEPLOY")
+    mine = assume(user("marco", "AKIAMARCO"), "Deploy", "d-1", "ASIAHAND")
+    by_hand = actor_of(in_role("Deploy", "d-1", "ASIAHAND"), theirs, mine)
+    assert (by_hand.name, by_hand.kind, by_hand.service) == ("marco", "person", "")
+    stranger = actor_of(in_role("Deploy", "d-1", "ASIANOBODY"), theirs, mine)
+    assert (stranger.kind, stranger.service) == ("unknown", "")
+
+
+def test_a_role_that_a_services_session_goes_on_to_assume_was_not_issued_to_the_service() -> None:
+    build = by_service("codebuild.amazonaws.com", "Build", "AWSCodeBuild-1", "ASIABUILD", at="11:00:00")
+    hop = assume(in_role("Build", "AWSCodeBuild-1", "ASIABUILD"), "Deploy", "x", "ASIADEPLOY")
+    actor = actor_of(in_role("Deploy", "x", "ASIADEPLOY"), build, hop)
+    assert (actor.name, actor.kind, actor.service) == ("AWSCodeBuild-1", "workload", "")
+    assert actor.how == ("codebuild.amazonaws.com assumed the role; AssumeRole chain: AWSCodeBuild-1 → Build → Deploy")
+
+
+def test_a_pod_is_its_service_account() -> None:
+    tags = [
+        {"key": "kubernetes-namespace", "value": "flux-system"},
+        {"key": "kubernetes-service-account", "value": "tf-controller"},
+    ]
+    issued = by_service("pods.eks.amazonaws.com", "Apply", "eks-prod-tf-0f1e", "ASIAPOD", tags=tags)
+    actor = actor_of(in_role("Apply", "eks-prod-tf-0f1e", "ASIAPOD"), issued)
+    assert said(actor) == ("system:serviceaccount:flux-system:tf-controller", "workload", 0.95)
+    assert (actor.subject, actor.service) == (actor.name, "pods.eks.amazonaws.com")
+
+
+def test_tags_make_nobody_elses_session_a_pods() -> None:
+    tags = [{"key": "kubernetes-namespace", "value": "a"}, {"key": "kubernetes-service-account", "value": "b"}]
+    issued = assume(user(), "Apply", "s", "ASIAHAND", tags=tags)
+    actor = actor_of(in_role("Apply", "s", "ASIAHAND"), issued)
+    assert (actor.name, actor.subject) == ("dana", "")
+    without = by_service("pods.eks.amazonaws.com", "Apply", "eks-1", "ASIAPOD")
+    assert actor_of(in_role("Apply", "eks-1", "ASIAPOD"), without).subject == ""
+
+
+# --- chains and other credentials ----------------------------------------------------------------------------
+
+
+def test_a_chain_is_followed_across_accounts_whichever_copy_comes_first() -> None:
+    tools = "444455556666"
+    dana = user() | {"arn": f"arn:aws:iam::{tools}:user/dana", "accountId": tools}
+    hub = assume(dana, "Hub", "d", "ASIAHUB", at="10:00:00", roleArn=f"arn:aws:iam::{tools}:role/Hub")
+    hub |= {"recipientAccountId": tools}
+    stranger = {"type": "AWSAccount", "accountId": tools, "principalId": "AROAHUB:d"}
+    ours = assume(stranger, "Deploy", "x", "ASIADEPLOY", at="11:00:00", sharedEventID="7")
+    theirs = assume(in_role("Hub", "d", "ASIAHUB", account=tools), "Deploy", "x", "ASIADEPLOY", at="11:00:00")
+    theirs |= {"recipientAccountId": tools, "sharedEventID": "7"}
+    caller = in_role("Deploy", "x", "ASIADEPLOY")
+    for order in ((hub, ours, theirs), (theirs, ours, hub)):
+        actor = actor_of(caller, *order)
+        assert said(actor) == ("dana", "person", 0.7)
+        assert actor.how == "IAM user; AssumeRole chain: dana → Hub → Deploy"
+        assert actor.arn == f"arn:aws:iam::{tools}:user/dana"
+    # Without the other account's trail nobody is known.
+    assert said(actor_of(caller, ours)) == (f"account {tools}", "unknown", 0.3)
+
+
+def test_a_session_token_is_still_its_users() -> None:
+    mfa = {"sessionContext": {"attributes": {"mfaAuthenticated": "true"}}}
+    assert said(actor_of(user(key="ASIADANA") | mfa)) == ("dana", "person", 0.7)
+    hop = assume(user(key="ASIADANA") | mfa, "Deploy", "x", "ASIA2")
+    assert said(actor_of(in_role("Deploy", "x", "ASIA2"), hop)) == ("dana", "person", 0.7)
+
+
+def test_a_federated_users_name_is_not_theirs_in_a_chain_either() -> None:
+    hop = assume(federated("arn:aws:iam::1:user/broker"), "Deploy", "x", "ASIA2")
+    assert said(actor_of(in_role("Deploy", "x", "ASIA2"), hop)) == ("broker", "person", 0.6)
+
+
+def test_an_identity_center_user_without_a_name_is_their_id() -> None:
+    caller = {"type": "IdentityCenterUser", "accountId": "1", "onBehalfOf": {"userId": "544894e8-80c1-707f"}}
+    assert said(actor_of(caller)) == ("544894e8-80c1-707f", "person", 0.95)
+
+
+def test_a_long_lived_key_is_its_owners() -> None:
+    actor = actor_of({"type": "IAMUser", "arn": "arn:aws:iam::1:user/ci/robot", "accessKeyId": "AKIAROBOT"})
+    assert (actor.name, actor.arn, actor.how) == ("robot", "arn:aws:iam::1:user/ci/robot", "IAM user")

@@ -1,0 +1,309 @@
+"""What was read of the trail: entries, counts, gaps, and where each source goes on.
+
+Hides that a delivery and its checkpoint are kept in one transaction: a process killed at any point has kept both or
+neither, and what comes twice is kept once. A reader is told by its fingerprint: what another one read (an older
+version, other ticket patterns) is read again where its source still has it, and replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select, update
+
+from agent.model import Entry, Gap, KeyUse, Tally
+from agent.store import schema
+from agent.store.codec import decode, digest, encode
+from agent.store.database import Database, fetch_in
+
+_entries = schema.trail_entries
+_names = schema.trail_names
+_hours = schema.trail_hours
+_keys = schema.trail_keys
+_gaps = schema.trail_gaps
+_checkpoints = schema.trail_checkpoints
+
+_LONGEST = 200  # characters that are a key by themselves: an event id has 36, an action fewer than 100
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One delivery, digested: what is kept of it, all or nothing."""
+
+    entries: Sequence[Entry] = ()
+    tallies: Sequence[Tally] = ()
+    key_use: Sequence[KeyUse] = ()
+    gaps: Sequence[Gap] = ()
+    """Those that no later reading will find again."""
+    shard: str = ""
+    checkpoint: Mapping[str, Any] | None = None
+    """Where the shard goes on; None: as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where one shard of a feed stands."""
+
+    feed: str
+    shard: str
+    kept_at: datetime
+    checkpoint: Mapping[str, Any]
+    reader: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The trail of one store."""
+
+    database: Database
+
+    def keep(self, feed: str, kept: Kept, at: datetime, reader: str = "") -> int:
+        """Keeps a delivery read at `at` by `reader`; how many of its entries are new.
+
+        Raises StoreError, and has then kept nothing. Of two copies of one event the fuller stays, whichever came first.
+        """
+        with self.database.write() as connection:
+            new = _keep_entries(connection, kept.entries, reader)
+            _add_tallies(connection, kept.tallies)
+            _add_key_use(connection, kept.key_use)
+            _keep_gaps(connection, feed, kept.gaps, at)
+            if kept.checkpoint is not None:
+                _move(connection, feed, kept, at, reader)
+        return new
+
+    def checkpoints(self, feed: str, reader: str = "") -> Mapping[str, Mapping[str, Any]]:
+        """Shard → where it goes on, as far as that reader has read it."""
+        return {one.shard: one.checkpoint for one in self.positions() if (one.feed, one.reader) == (feed, reader)}
+
+    def recount(self, reader: str, since: datetime) -> bool:
+        """Drops the counts of the hours from `since` on where another reader read last; whether one did.
+
+        To be asked before the first delivery is read: all of those hours is then read again.
+        """
+        if all(one.reader == reader for one in self.positions()):
+            return False
+        with self.database.write() as connection:
+            connection.execute(delete(_hours).where(_hours.c.hour >= since))
+            connection.execute(delete(_keys).where(_keys.c.day >= since))
+            connection.execute(delete(_gaps).where(_gaps.c.found_at >= since))
+            connection.execute(update(_checkpoints).values(reader=""))
+        return True
+
+    def positions(self) -> tuple[Position, ...]:
+        """Every shard of every feed that was ever read, by name."""
+        query = select(_checkpoints).order_by(_checkpoints.c.feed, _checkpoints.c.shard)
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(Position(row.feed, row.shard, row.kept_at, json.loads(row.body), row.reader) for row in rows)
+
+    def entries(self, since: datetime, until: datetime, sorts: Sequence[str] = ()) -> Iterator[Entry]:
+        """Entries of [since, until], oldest first; only those of `sorts`, where any are given."""
+        query = select(_entries.c.body).where(_entries.c.time >= since, _entries.c.time <= until)
+        if sorts:
+            query = query.where(_entries.c.sort.in_(sorts))
+        query = query.order_by(_entries.c.time, _entries.c.event)
+        with self.database.read() as connection:
+            for page in connection.execution_options(yield_per=_PAGE).execute(query).partitions():
+                for row in page:
+                    yield decode(Entry, row.body)
+
+    def calls(self, actions: Iterable[str], until: datetime) -> tuple[Entry, ...]:
+        """Every entry of these actions (`cloudtrail:StopLogging`) up to `until`, oldest first."""
+        query = select(_entries.c.body).where(_entries.c.time <= until)
+        with self.database.read() as connection:
+            rows = fetch_in(connection, query, _entries.c.action, (_key(action) for action in actions))
+        found = (decode(Entry, row.body) for row in rows)
+        return tuple(sorted(found, key=lambda one: (one.time, one.event)))
+
+    def entry(self, event: str) -> Entry | None:
+        """One entry by its event id; None: not kept."""
+        with self.database.read() as connection:
+            body = connection.scalar(select(_entries.c.body).where(_entries.c.event == _key(event)))
+        return None if body is None else decode(Entry, body)
+
+    def touching(self, names: Iterable[str], since: datetime) -> tuple[Entry, ...]:
+        """Changes from `since` on that acted on something of one of these names or on a part of it, oldest first.
+
+        A part is known by its resource's name and its own: `role|policy`.
+        """
+        wanted = set(names)
+        with self.database.read() as connection:
+            query = select(_names.c.event).distinct()
+            events = {row.event for row in fetch_in(connection, query, _names.c.name, map(_number, wanted))}
+            rows = fetch_in(connection, select(_entries.c.body, _entries.c.time), _entries.c.event, events)
+        found = (decode(Entry, row.body) for row in rows if row.time >= since)
+        touching = (one for one in found if any(not wanted.isdisjoint(_found_by(touch.ids)) for touch in one.touches))
+        return tuple(sorted(touching, key=lambda one: (one.time, one.event)))
+
+    def tallies(self, since: datetime, until: datetime) -> tuple[Tally, ...]:
+        """Counts of the hours that begin in [since, until)."""
+        query = select(_hours).where(_hours.c.hour >= since, _hours.c.hour < until)
+        with self.database.read() as connection:
+            rows = connection.execute(query.order_by(_hours.c.account, _hours.c.region, _hours.c.hour)).all()
+        return tuple(Tally(row.account, row.region, row.hour, row.events, row.newest) for row in rows)
+
+    def key_use(self, since: datetime) -> tuple[KeyUse, ...]:
+        """Use of long-lived access keys on the days that begin at `since` or later."""
+        query = select(_keys).where(_keys.c.day >= since).order_by(_keys.c.key, _keys.c.day)
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(KeyUse(row.key, row.day, row.arn, row.account, row.calls, row.source_ip) for row in rows)
+
+    def gaps(self, since: datetime) -> tuple[Gap, ...]:
+        """Gaps found at `since` or later."""
+        query = select(_gaps.c.body).where(_gaps.c.found_at >= since).order_by(_gaps.c.found_at, _gaps.c.sha256)
+        with self.database.read() as connection:
+            return tuple(decode(Gap, row.body) for row in connection.execute(query))
+
+    def counts(self) -> Mapping[str, int]:
+        """How many entries there are of each sort."""
+        query = select(_entries.c.sort, func.count()).group_by(_entries.c.sort)
+        with self.database.read() as connection:
+            return {sort: number for sort, number in connection.execute(query)}  # noqa: C416  rows are no tuples to mypy
+
+    def oldest(self) -> datetime | None:
+        """Time of the oldest entry."""
+        with self.database.read() as connection:
+            found: datetime | None = connection.scalar(select(_entries.c.time).order_by(_entries.c.time).limit(1))
+        return found
+
+    def forget(self, before: datetime, keeping: Iterable[str] = ()) -> int:
+        """Drops what is older, but for entries of the actions in `keeping`; how many entries that were.
+
+        Checkpoints stay: nothing is read twice for it.
+        """
+        old = and_(_entries.c.time < before, _entries.c.action.not_in([_key(action) for action in keeping]))
+        with self.database.write() as connection:
+            connection.execute(delete(_names).where(_names.c.event.in_(select(_entries.c.event).where(old))))
+            gone = connection.execute(delete(_entries).where(old)).rowcount
+            connection.execute(delete(_hours).where(_hours.c.hour < before))
+            connection.execute(delete(_keys).where(_keys.c.day < before))
+            connection.execute(delete(_gaps).where(_gaps.c.found_at < before))
+        return gone
+
+
+def _key(text: str) -> str:
+    """Text that fits an index entry: itself, or a digest of it."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _keep_entries(connection: Connection, entries: Iterable[Entry], reader: str) -> int:
+    """Writes each event's fullest copy; how many events were not there before."""
+    best: dict[str, Entry] = {}
+    for entry in entries:
+        key = _key(entry.event)
+        if key not in best or best[key].fullness < entry.fullness:
+            best[key] = entry
+    query = select(_entries.c.event, _entries.c.size, _entries.c.digest, _entries.c.reader)
+    there = {
+        row.event: ((row.size, row.digest), row.reader) for row in fetch_in(connection, query, _entries.c.event, best)
+    }
+    new, fuller = [], []
+    for key, entry in best.items():
+        if key not in there:
+            new.append({"event": key, **_row(entry, reader)})
+            continue
+        fullness, by = there[key]
+        if fullness < entry.fullness or (fullness == entry.fullness and by != reader):
+            fuller.append({"its_event": key, **_row(entry, reader)})
+    if new:
+        connection.execute(_entries.insert(), new)
+    if fuller:
+        connection.execute(update(_entries).where(_entries.c.event == bindparam("its_event")), fuller)
+    written = [row.get("event") or row["its_event"] for row in (*new, *fuller)]
+    _keep_names(connection, {event: best[event] for event in written})
+    return len(new)
+
+
+def _keep_names(connection: Connection, entries: Mapping[str, Entry]) -> None:
+    """Makes entries findable by what they touched."""
+    pairs = {
+        (_number(name), event)
+        for event, entry in entries.items()
+        for touch in entry.touches
+        for name in _found_by(touch.ids)
+    }
+    query = select(_names.c.name, _names.c.event)
+    known = {(row.name, row.event) for row in fetch_in(connection, query, _names.c.event, entries)}
+    new = [{"name": name, "event": event} for name, event in sorted(pairs - known)]
+    if new:
+        connection.execute(_names.insert(), new)
+
+
+def _found_by(ids: Iterable[str]) -> set[str]:
+    return {name for found in ids for name in (found, found.partition("|")[0])}
+
+
+def _number(name: str) -> int:
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _row(entry: Entry, reader: str) -> dict[str, Any]:
+    size, its_digest = entry.fullness
+    body = encode(entry).encode()
+    kept = {"size": size, "digest": its_digest, "reader": reader, "body": body}
+    return {"sort": entry.sort, "action": _key(entry.action), "time": entry.time, **kept}
+
+
+def _add_tallies(connection: Connection, tallies: Iterable[Tally]) -> None:
+    for tally in tallies:
+        place = {"account": tally.account, "region": tally.region, "hour": tally.hour}
+        row = _locked(connection, _hours, place)
+        if row is None:
+            connection.execute(_hours.insert(), {**place, "events": tally.events, "newest": tally.newest})
+            continue
+        more = {"events": row.events + tally.events, "newest": max(row.newest, tally.newest)}
+        connection.execute(update(_hours).where(*_at(_hours, place)).values(more))
+
+
+def _add_key_use(connection: Connection, used: Iterable[KeyUse]) -> None:
+    for one in used:
+        place = {"key": one.key, "day": one.day}
+        row = _locked(connection, _keys, place)
+        values = {"arn": one.arn, "account": one.account, "calls": one.calls, "source_ip": one.source_ip}
+        if row is None:
+            connection.execute(_keys.insert(), {**place, **values})
+            continue
+        values |= {"calls": row.calls + one.calls}
+        connection.execute(update(_keys).where(*_at(_keys, place)).values(values))
+
+
+def _keep_gaps(connection: Connection, feed: str, gaps: Iterable[Gap], at: datetime) -> None:
+    """A gap found again keeps its first time."""
+    bodies = {digest(body): body for body in (encode(gap) for gap in gaps)}
+    there = {row[0] for row in fetch_in(connection, select(_gaps.c.sha256), _gaps.c.sha256, bodies)}
+    new = [
+        {"sha256": sha256, "feed": feed, "found_at": at, "body": body}
+        for sha256, body in bodies.items()
+        if sha256 not in there
+    ]
+    if new:
+        connection.execute(_gaps.insert(), new)
+
+
+def _move(connection: Connection, feed: str, kept: Kept, at: datetime, reader: str) -> None:
+    place = {"feed": feed, "shard": kept.shard}
+    body = json.dumps(kept.checkpoint, sort_keys=True).encode()
+    values = {"kept_at": at, "reader": reader, "body": body}
+    if _locked(connection, _checkpoints, place) is None:
+        connection.execute(_checkpoints.insert(), {**place, **values})
+    else:
+        connection.execute(update(_checkpoints).where(*_at(_checkpoints, place)).values(values))
+
+
+def _locked(connection: Connection, table: Table, place: Mapping[str, Any]) -> Any:
+    """The row at that place, until the transaction ends nobody else's; None: there is none."""
+    return connection.execute(select(table).where(*_at(table, place)).with_for_update()).one_or_none()
+
+
+def _at(table: Table, place: Mapping[str, Any]) -> list[Any]:
+    return [table.c[name] == value for name, value in place.items()]
