@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agent import named
 from agent.facts import FACTS
 from agent.judge import Condition, Example, Rule
 from agent.live.policy import actions
 from agent.model import SEVERITIES
-from agent.resources import Attribute, Event, Spec, load
+from agent.named import Named
+from agent.resources import GLOBAL_TYPES, Attribute, Event, Spec, load
 from agent.rules import Control, load_controls, load_rules
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -42,14 +44,35 @@ def resources_page() -> str:
         _GENERATED,
         "# Resource types",
         "What this release reads and compares. A type that is not here, and an attribute that is not here, is never "
-        "compared: each scan names both among its limits.",
+        "compared: each scan names both among its limits. Of many more types a scan [knows by name](#known-by-name) "
+        "who changed them.",
         _table(("Type", "Service", "Region", "Attributes", "CloudTrail calls", "Part of"), rows),
         "**Identity** is what names a resource on both sides; a call may name it by any of the **names**. Values are "
         'compared in one canonical form: null, empty text, `[]` and `{}` are equal, and so are `30` and `"30"`. An '
         "attribute that is not set equals its default. *Not on record* marks what a call sets without CloudTrail "
         "showing the value: the call may then explain a difference, and is never certain to.",
         *(_type(name, spec) for name, spec in specs.items()),
+        "## Known by name",
+        f"Nobody compares these {len(named.load())} types. Who changes one by hand is told all the same, with its "
+        "address where a stack declares it: a call is matched by the attributes under *Names* (`a` + `b`: both "
+        "together). A change of a setting that no stack declares is told of what it is a setting of. Tagging calls "
+        "count for all of them.",
+        _table(
+            ("Type", "Calls of", "Region", "Names", "Setting of", "Calls"),
+            [_named(name, each) for name, each in sorted(named.load().items())],
+        ),
     )
+
+
+def _named(name: str, each: Named) -> Sequence[str]:
+    names = ", ".join(
+        "the account" if one == "@account" else " + ".join(f"`{part}`" for part in one.split("+")) for one in each.names
+    )
+    if each.same_as:
+        return (f"`{name}`", f"as `{each.same_as}`", "", names, "", "")
+    region = "global" if name in GLOBAL_TYPES else "regional"
+    calls = ", ".join(f"`{call}`" for call in sorted({call.name for call in each.calls}))
+    return (f"`{name}`", each.source, region, names, f"`{each.parent}`" if each.parent else "", calls)
 
 
 def _summary(name: str, spec: Spec, specs: Mapping[str, Spec]) -> Sequence[str]:
@@ -179,7 +202,12 @@ def iam_policy() -> str:
     """
     statements: list[Mapping[str, Any]] = [
         {"Sid": "ReadResources", "Effect": "Allow", "Action": list(actions(load())), "Resource": "*"},
-        {"Sid": "LookUpEvents", "Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*"},
+        {
+            "Sid": "ReadTrail",
+            "Effect": "Allow",
+            "Action": ["cloudtrail:ListPublicKeys", "cloudtrail:LookupEvents"],
+            "Resource": "*",
+        },
         {
             "Sid": "NeverDecryptParameters",
             "Effect": "Deny",

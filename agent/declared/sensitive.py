@@ -7,16 +7,18 @@ has another order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.compare import Hidden
 from agent.declared.evaluation import DeclaredInstance
 from agent.declared.language.values import SENSITIVE, List, Map, Object, Sensitive, Tuple, Value, flags
 from agent.declared.state import Steps
-from agent.model import GLOBAL, Change, Key, Resource, Secret, Snapshot, Touch, Trail
+from agent.model import GLOBAL, Change, Entry, Key, Resource, Secret, Snapshot, Touch
 from agent.seal import seal
+
+Call = TypeVar("Call", Change, Entry)
 
 
 def sealed(key: bytes, attributes: Mapping[str, Any], paths: Iterable[Steps], marked: frozenset[Any]) -> dict[str, Any]:
@@ -85,21 +87,25 @@ def seal_alike(declared: Snapshot, live: Snapshot, key: bytes) -> Snapshot:
     return replace(live, resources=tuple(found))
 
 
-def seal_calls(declared: Snapshot, trail: Trail, key: bytes) -> Trail:
-    """The trail with a `Secret` wherever a call sets what the declared side seals; such a call keeps no request.
+def seal_calls(declared: Snapshot, calls: Iterable[Call], key: bytes) -> tuple[Call, ...]:
+    """Calls with a `Secret` wherever one sets what the declared side seals; such a call keeps no request.
 
     Without this step a value that the code calls sensitive would be written down as CloudTrail saw it, and would
     never equal the live one. Where a stack could not be read, every value a call sets on what it may have declared
     is sealed.
     """
+    return tuple(map(call_sealer(declared, key), calls))
+
+
+def call_sealer(declared: Snapshot, key: bytes) -> Callable[[Call], Call]:
+    """`seal_calls` for many lots of calls: what is declared is looked through once."""
     patterns: dict[tuple[str, str], Resource] = {}
     for resource in declared.resources:
         for name in (resource.key.id, *resource.identifiers):
             known = patterns.get((resource.key.type, name))
             if known is None or _holds_secret(resource.attributes):
                 patterns[resource.key.type, name] = resource
-    calls = _Calls(patterns, Hidden(declared.gaps), key)
-    return replace(trail, changes=tuple(calls.sealed(change) for change in trail.changes))
+    return _Calls(patterns, Hidden(declared.gaps), key).sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +116,13 @@ class _Calls:
     untold: Hidden
     key: bytes
 
-    def sealed(self, change: Change) -> Change:
+    def sealed(self, change: Call) -> Call:
+        """The call, or a copy of it without what is secret."""
         touches = tuple(replace(touch, sets=self.sets(change, touch)) for touch in change.touches)
         hidden = any(_holds_secret(touch.sets) for touch in touches) or self.may_hide(change)
         return replace(change, touches=touches, request={} if hidden else change.request)
 
-    def sets(self, change: Change, touch: Touch) -> Mapping[str, Any]:
+    def sets(self, change: Call, touch: Touch) -> Mapping[str, Any]:
         pattern = self.pattern(touch)
         if pattern is not None:
             return {name: _alike(pattern.attributes.get(name), value, self.key) for name, value in touch.sets.items()}
@@ -127,13 +134,13 @@ class _Calls:
         names = ((touch.type, name) for name in touch.ids)
         return next((self.patterns[name] for name in names if name in self.patterns), None)
 
-    def is_untold(self, change: Change, touch: Touch) -> bool:
+    def is_untold(self, change: Call, touch: Touch) -> bool:
         regions = (change.region, GLOBAL)
         return any(
             Key(change.account, region, touch.type, name) in self.untold for region in regions for name in touch.ids
         )
 
-    def may_hide(self, change: Change) -> bool:
+    def may_hide(self, change: Call) -> bool:
         """Whether the call may carry a secret that nobody could name: its resource is in no stack that was read."""
         if not change.touches:
             return Key(change.account, change.region, "", "") in self.untold

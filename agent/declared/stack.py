@@ -19,6 +19,7 @@ from agent.declared.evaluation import DeclaredInstance
 from agent.declared.evaluation.providers import ProviderConfig
 from agent.declared.instances import Found, Reader, UnreadableError, covered, declared
 from agent.declared.loading import Loaded, Options, load
+from agent.declared.named import is_named, named
 from agent.declared.places import Place, own_place, provider_address, shared_places
 from agent.declared.schemas import agree, provider
 from agent.declared.state import Instance, State, StateError
@@ -94,6 +95,7 @@ def read(
             (*reading.gaps, *_absent(loaded, account)),
             limits,
             (*_pending(name, loaded, recorded), *reading.updates),
+            named=tuple(reading.named),
         )
     states = (_state_read(name, loaded, recorded, account, key, taken_at),)
     return Stack(replace(snapshot, states=states), recorded.lineage, recorded.serial, recorded.digest)
@@ -169,8 +171,10 @@ class _Reading:
         self.place = place
         self.reader = reader
         self.resources: list[Resource] = []
+        self.named: list[Resource] = []
         self.gaps: list[Gap] = []
         self.unspecified: Counter[tuple[str, str]] = Counter()
+        self.unnamed: dict[str, str] = {}
         self.instances: Counter[str] = Counter()
         self.uncovered: dict[str, set[str]] = defaultdict(set)
         self.untold: dict[str, dict[str, str]] = defaultdict(dict)
@@ -186,6 +190,7 @@ class _Reading:
         spec = self.reader.specs.get(instance.type)
         if spec is None:
             self.unspecified[instance.type, provider_address(instance.provider).source] += 1
+            self.name(instance)
             return
         try:
             found = self.found(instance)
@@ -200,10 +205,29 @@ class _Reading:
             told = {name for name, value in found.recorded.items() if value not in (None, "", [], {})}
             self.uncovered[instance.type] |= told - covered(spec, self.reader.specs)
 
-    def found(self, instance: Instance) -> Found:
+    def name(self, instance: Instance) -> None:
+        """What no spec reads is known by its names alone, so that calls can be told of it."""
+        if not is_named(instance.type) or not provider_address(instance.provider).source.endswith("/aws"):
+            return
         code = self.code(instance)
+        try:
+            found = named(instance, code, self.placed(instance, code), self.reader)
+        except StateError as error:
+            self.unnamed[instance.type] = str(error)
+            return
+        if found is not None:
+            self.named.append(found)
+
+    def placed(self, instance: Instance, code: DeclaredInstance | None) -> Place:
+        """Account and region of an instance: what it tells, what its provider configuration tells, what others tell."""
         config = code.provider if code else self.provider(instance)
         told = Place(config.account, config.region) if config else Place()
+        return (
+            self.own[instance.address].otherwise(told).otherwise(self.shared[instance.provider]).otherwise(self.place)
+        )
+
+    def found(self, instance: Instance) -> Found:
+        code = self.code(instance)
         recorded = instance.attributes()
         spec = self.reader.specs[instance.type]
         merged = unapplied.compared(code, recorded, spec) if code else None
@@ -214,11 +238,10 @@ class _Reading:
                 why = f"configured otherwise: {_listed(others)}"
                 self.updates.append(Unapplied(self.reader.stack, code.address, "update", code.source, why))
         self.check(instance)
-        place = self.own[instance.address].otherwise(told)
         return Found(
             instance=instance if code is None else replace(instance, address=code.address),
             recorded=recorded,
-            place=place.otherwise(self.shared[instance.provider]).otherwise(self.place),
+            place=self.placed(instance, code),
             code=code,
             unapplied=merged.differs if merged else {},
         )
@@ -246,6 +269,8 @@ class _Reading:
         """What is not compared of this stack: types without a specification, attributes outside it."""
         for (type_, source), n in sorted(self.unspecified.items()):
             yield Limit(Scope(type=type_), _unspecified(type_, source), n)
+        for type_, why in sorted(self.unnamed.items()):
+            yield Limit(Scope(type=type_), f"calls that change it are not told of by address: {why}")
         for type_, names in sorted(self.uncovered.items()):
             if names:
                 yield Limit(Scope(type=type_), f"attributes not compared: {_listed(names)}", self.instances[type_])
