@@ -17,6 +17,7 @@ from agent.model import (
     OUTCOMES,
     Authority,
     Change,
+    Directory,
     Finding,
     FindingId,
     JudgedChange,
@@ -28,6 +29,7 @@ from agent.model import (
     Ticket,
     Verdict,
 )
+from agent.people import SURE, Users
 
 TESTS = ("actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation")
 """Tests this release evaluates; configuration may require no others."""
@@ -39,9 +41,6 @@ PATHS: Mapping[str, tuple[str, ...]] = {
 }
 """Tests each path requires unless configured otherwise. A pipeline's implementer is whoever merged, so `implementer`
 is not asked there; a standing (ITIL: standard) change was approved once for all."""
-
-SURE = 0.5
-"""Confidence from which an actor counts as known."""
 
 
 def authorise(
@@ -77,6 +76,13 @@ class Estate:
             stacks[resource.address].add(resource.stack)
         self.shared = frozenset(address for address, found in stacks.items() if len(found) > 1)
         """Addresses that more than one stack has: alone they do not say which resource is meant."""
+        self._users: tuple[Directory, Users] | None = None
+
+    def users(self, directory: Directory) -> Users:
+        """Who is who in the ticket systems; kept, as one directory judges all changes."""
+        if self._users is None or self._users[0] is not directory:
+            self._users = (directory, Users(directory))
+        return self._users[1]
 
 
 def _finding(
@@ -148,9 +154,9 @@ class _Asking:
         self.change = change
         self.targets = targets
         self.authority = authority
+        self.estate = estate
         self.known = estate.known
-        self.shared = estate.shared
-        self.actor = _actor(change)
+        self.actor = _actor(change, authority.pipelines)
         self.pipeline = _pipeline(change, authority.pipelines)
 
     def best(self, at: datetime) -> Verdict:
@@ -270,19 +276,20 @@ class _Asking:
         if _matches(f"{one.stack}/{one.address}", patterns):
             return True
         if one.address in patterns:
-            return one.address not in self.shared
+            return one.address not in self.estate.shared
         return _matches(one.address, patterns)
 
     def implementer(self, ticket: Ticket, _at: datetime) -> Test:
-        person = self._person()
+        actor, person = self.change.actor, self._person()
         if not ticket.implementer:
             return Test("implementer", "fail", f"{ticket.ref} names no implementer")
-        same = person.casefold() == ticket.implementer.casefold()
-        return Test(
-            "implementer",
-            "pass" if same else "fail",
-            f"made by {person}, {ticket.ref} is implemented by {ticket.implementer}",
+        # Another user name of theirs counts where the map knows who they are, not where names merely look alike.
+        mapped = bool(actor.person) or person != actor.name
+        same = person.casefold() == ticket.implementer.casefold() or (
+            mapped and self._one(person) == self._one(ticket.implementer)
         )
+        said = f"made by {person}, {ticket.ref} is implemented by {ticket.implementer}"
+        return Test("implementer", "pass" if same else "fail", said)
 
     def separation(self, ticket: Ticket, at: datetime) -> Test:
         approvers = set()
@@ -290,21 +297,26 @@ class _Asking:
             if event.at <= at:
                 approvers |= {event.approved_by} - {""}
                 approvers -= {event.withdrawn_by}
-        mine = {name.casefold() for name in (self._person(), ticket.implementer, ticket.requester) if name}
-        others = sorted(name for name in approvers if name.casefold() not in mine)
+        mine = {self._one(name) for name in (self._person(), ticket.implementer, ticket.requester) if name}
+        others = {self._one(name): name for name in sorted(approvers) if self._one(name) not in mine}
         if len(others) >= self.authority.approvals:
-            return Test("separation", "pass", f"approved by {', '.join(others)}")
+            return Test("separation", "pass", f"approved by {', '.join(sorted(others.values()))}")
         if approvers:
             own = ", ".join(sorted(approvers))
             return Test("separation", "fail", f"approved by {own}: {len(others)} of {self.authority.approvals} others")
         return Test("separation", "fail", f"{ticket.ref} had no approval at {_time(at)}")
 
     def _person(self) -> str:
+        """The actor as tickets call them: by `people`, else by the identity map, else as AWS does."""
         actor = self.change.actor
         for principal, user in self.authority.people.items():
             if principal == actor.name or fnmatchcase(actor.arn, principal):
                 return user
-        return actor.name
+        return actor.person or actor.name
+
+    def _one(self, user: str) -> str:
+        """One name for a person, whichever of their user names it is."""
+        return self.estate.users(self.authority.directory).person(user, self.change.time).casefold()
 
 
 _OF_TICKET: Mapping[str, Callable[[_Asking, Ticket, datetime], Test]] = {
@@ -317,12 +329,15 @@ _OF_TICKET: Mapping[str, Callable[[_Asking, Ticket, datetime], Test]] = {
 }
 
 
-def _actor(change: Change) -> Test:
+def _actor(change: Change, pipelines: Sequence[Pipeline]) -> Test:
     actor = change.actor
     said = f"{actor.name}: {actor.how}" if actor.how else actor.name
     if actor.kind in ("root", "shared"):
         return Test("actor", "fail", f"{said}: nobody is accountable for a {actor.kind} credential")
-    if actor.kind == "unknown" or actor.confidence < SURE:
+    if actor.kind == "unknown" and actor.person:
+        return Test("actor", "fail", f"{said}: not theirs to use at that time")
+    # Whoever started a service that is no trusted deployer is not known.
+    if (actor.kind == "unknown" or actor.confidence < SURE) and not (actor.service and trusted(change, pipelines)):
         return Test("actor", "unknown", said)
     return Test("actor", "pass", said)
 
@@ -351,12 +366,11 @@ def _proof(change: Change, pipeline: Pipeline) -> str:
     actor = change.actor
     if pipeline.subject and actor.subject and fnmatchcase(actor.subject, pipeline.subject):
         return f"OIDC subject {actor.subject}"
-    if (
-        pipeline.source_identity
-        and actor.source_identity
-        and fnmatchcase(actor.source_identity, pipeline.source_identity)
-    ):
-        return f"sourceIdentity {actor.source_identity}"
+    if pipeline.service and actor.service == pipeline.service:
+        return f"issued to {actor.service}"
+    said = actor.source_identity
+    if pipeline.source_identity and said and fnmatchcase(said, pipeline.source_identity):
+        return f"sourceIdentity {said}"
     if pipeline.source_ips and _within(change.source_ip, pipeline.source_ips):
         return f"source address {change.source_ip}"
     return ""

@@ -25,6 +25,7 @@ from agent.tables import (
     AuthorityConfig,
     Config,
     Estate,
+    IdentitiesConfig,
     PathName,
     PipelineConfig,
     RegisterConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Estate",
+    "IdentitiesConfig",
     "PathName",
     "PipelineConfig",
     "RegisterConfig",
@@ -127,6 +129,7 @@ def _check(config: Config, file: TomlFile) -> None:
     """What types alone cannot say."""
     for where, value in (
         ("$.trail.lookback", config.trail.lookback),
+        ("$.trail.keep", config.trail.keep),
         ("$.authority.tolerance", config.authority.tolerance),
         ("$.authority.grace", config.authority.grace),
     ):
@@ -134,6 +137,7 @@ def _check(config: Config, file: TomlFile) -> None:
             duration(value)
         except ValueError as error:
             raise ConfigError(file.mistake(where, str(error))) from None
+    _check_trail(config, file)
     for n, pipeline in enumerate(config.authority.pipeline):
         _check_pipeline(pipeline, f"$.authority.pipeline[{n}]", file)
     for n, pattern in enumerate(config.authority.ticket_patterns):
@@ -157,6 +161,21 @@ def _check(config: Config, file: TomlFile) -> None:
             "say which system gets the cases with file_to" if systems else "add [tickets.register] or [tickets.roundup]"
         )
         raise ConfigError(file.mistake("$.tickets.mode", f"'file' files cases into a ticket system: {why}"))
+
+
+def _check_trail(config: Config, file: TomlFile) -> None:
+    if not config.trail.sources:
+        raise ConfigError(file.mistake("$.trail.source", "no source; leave the key out for LookupEvents"))
+    for source in config.trail.sources:
+        kind, _, url = source.partition(":")
+        if kind in ("s3-notifications", "eventbridge") and not re.match(r"https?://[^/]+/.", url):
+            raise ConfigError(file.mistake("$.trail.source", f"'{source}': give the queue's URL after '{kind}:'"))
+        if kind == "s3-notifications" and not any(one.startswith("s3://") for one in config.trail.sources):
+            why = "a queue may be written by others: name the bucket it tells of as a source too, s3://bucket/prefix"
+            raise ConfigError(file.mistake("$.trail.source", why))
+    if duration(config.trail.keep) < duration(config.trail.lookback):
+        why = f"'{config.trail.keep}' is shorter than lookback, '{config.trail.lookback}'"
+        raise ConfigError(file.mistake("$.trail.keep", why))
 
 
 def _wrong_in(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -187,8 +206,8 @@ def _has_time(value: Any) -> bool:
 
 
 def _check_pipeline(pipeline: PipelineConfig, where: str, file: TomlFile) -> None:
-    if not (pipeline.subject or pipeline.source_identity or pipeline.source_ips):
-        why = "a role alone does not prove a pipeline: add subject, source_identity or source_ips"
+    if not (pipeline.subject or pipeline.source_identity or pipeline.source_ips or pipeline.service):
+        why = "a role alone does not prove a pipeline: add subject, service, source_identity or source_ips"
         raise ConfigError(file.mistake(where, why))
     for n, block in enumerate(pipeline.source_ips):
         try:

@@ -78,10 +78,20 @@ class Account(_Part, frozen=True):
 class TrailSource(_Part, frozen=True):
     """Where CloudTrail events come from."""
 
-    source: str = "lookup"
-    """`lookup` (LookupEvents), `s3://bucket/prefix`, or a directory of log files."""
+    source: str | tuple[str, ...] = "lookup"
+    """One or several of `lookup` (LookupEvents), `s3://bucket/prefix`, `s3-notifications:QUEUE-URL` (the bucket's
+    notifications, straight or through SNS), `eventbridge:QUEUE-URL`, and a directory of log files."""
     lookback: str = "7d"
-    """How far back a scan reads; the verdicts of that long are re-evaluated."""
+    """How far back a scan looks; the verdicts of that long are re-evaluated."""
+    keep: str = "90d"
+    """How long what was read of the trail is kept."""
+    validate: bool = False
+    """Whether log files in S3 are checked against CloudTrail's digests; every file is then fetched once more."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """`source`, however it was written."""
+        return (self.source,) if isinstance(self.source, str) else self.source
 
 
 class PipelineConfig(_Part, frozen=True):
@@ -92,6 +102,8 @@ class PipelineConfig(_Part, frozen=True):
     subject: str = ""
     source_identity: str = ""
     source_ips: tuple[str, ...] = ()
+    service: Annotated[str, Meta(pattern=r"^([a-z0-9.-]+\.amazonaws\.com(\.cn)?)?$")] = ""
+    """AWS service that STS issues the role to: `codedeploy.amazonaws.com`."""
 
 
 PathName = Literal["pipeline", "manual", "standing"]
@@ -113,6 +125,23 @@ class AuthorityConfig(_Part, frozen=True):
     grace: str = "15m"
     ticket_patterns: tuple[str, ...] = ()
     """Regular expressions a ticket reference matches; empty: the built-in ones."""
+
+
+class IdentitiesConfig(_Part, frozen=True):
+    """Who is who: which principals are which people, and what accounts are called."""
+
+    file: str = ""
+    """A YAML file of people and accounts; it wins over AWS."""
+    identity_center: Annotated[
+        str, Meta(pattern=r"^(auto|d-[0-9a-f]{10}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")
+    ] = ""
+    """Id of an IAM Identity Center's identity store, or `auto` for the only one there is."""
+    organizations: bool = False
+    """Whether Organizations is asked for the names of accounts."""
+    region: str = ""
+    """Region of Identity Center; empty: the first of the first account."""
+    role_arn: str = ""
+    """Role to ask both with, in the management or the delegated account; empty: the first account's credentials."""
 
 
 class RegisterConfig(_Part, frozen=True):
@@ -171,6 +200,7 @@ class Config(_Part, frozen=True):
     account: Annotated[tuple[Account, ...], Meta(min_length=1)] = (Account(),)
     trail: TrailSource = TrailSource()
     authority: AuthorityConfig = AuthorityConfig()
+    identities: IdentitiesConfig = IdentitiesConfig()
     tickets: TicketsConfig = TicketsConfig()
     store: StoreConfig = StoreConfig()
     report: ReportConfig = ReportConfig()

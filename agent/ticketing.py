@@ -44,7 +44,7 @@ def open_systems(config: Config) -> Systems:
 def pipelines(config: Config) -> tuple[Pipeline, ...]:
     """The trusted deployers of a configuration."""
     return tuple(
-        Pipeline(one.name, one.role, one.subject, one.source_identity, one.source_ips)
+        Pipeline(one.name, one.role, one.subject, one.source_identity, one.source_ips, one.service)
         for one in config.authority.pipeline
     )
 

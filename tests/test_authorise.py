@@ -18,10 +18,12 @@ from agent.model import (
     Candidate,
     Change,
     Claim,
+    Directory,
     Finding,
     FindingId,
     JudgedChange,
     Key,
+    Person,
     Pipeline,
     Ticket,
     TicketEvent,
@@ -29,6 +31,7 @@ from agent.model import (
     TicketScope,
     Verdict,
 )
+from agent.people import needed
 
 KNOWN = Estate([queue(), group(), rule(22)])
 LATER = NOON + timedelta(hours=6)
@@ -103,6 +106,9 @@ def test_service_made() -> None:
         (replace(DANA, kind="unknown"), "unknown"),
         (replace(DANA, confidence=0.4), "unknown"),
         (replace(DANA, how=""), "pass"),
+        (replace(DANA, kind="unknown", person="dana", confidence=0.3, how="dana's entry ended 2026-01-31"), "fail"),
+        (replace(DANA, kind="workload", service="lambda.amazonaws.com"), "pass"),
+        (replace(DANA, kind="unknown", service="codepipeline.amazonaws.com"), "unknown"),
     ],
 )
 def test_who(actor: Actor, result: str) -> None:
@@ -110,6 +116,13 @@ def test_who(actor: Actor, result: str) -> None:
     assert found.tests[0].result == result
     expected = {"fail": "unauthorised", "unknown": "indeterminate", "pass": "authorised"}
     assert found.outcome == expected[result]
+
+
+def test_a_credential_of_somebody_who_left_fails_with_its_reason() -> None:
+    left = replace(DANA, kind="unknown", person="dana", confidence=0.3, how="dana's entry ended 2026-01-31")
+    found = judged(change(left), ticket())
+    assert found.failed == ("actor",)
+    assert found.tests[0].evidence == "dana: dana's entry ended 2026-01-31: not theirs to use at that time"
 
 
 def history(*entries: tuple[float, dict[str, str]]) -> tuple[TicketEvent, ...]:
@@ -215,6 +228,77 @@ def test_people_have_other_names_in_the_ticket_system() -> None:
     assert judged(change(sso), ticket(), people={"marco": "dana"}).failed == ("implementer",)
 
 
+DIRECTORY = Directory(
+    (
+        Person("dana", "Dana Diaz", users=("ddiaz", "Dana@Acme.example")),
+        Person("sam", users=("sam.smith",)),
+        Person("left", users=("lefty",), valid_until=NOON - timedelta(days=1)),
+    )
+)
+KNOWN_DANA = replace(DANA, name="somebody@sso", person="dana")
+
+
+def under(actor: Actor, one: Ticket, **fields: Any) -> Verdict:
+    return judged(change(actor), one, directory=DIRECTORY, **fields)
+
+
+@pytest.mark.parametrize("name", ["dana", "DDiaz", "dana@acme.example"])
+def test_the_identity_map_says_who_the_implementer_is(name: str) -> None:
+    assert under(KNOWN_DANA, ticket(implementer=name)).outcome == "authorised"
+    other = under(KNOWN_DANA, ticket(implementer="marco"))
+    assert other.failed == ("implementer",)
+    assert other.tests[5].evidence == "made by dana, CHG-7 is implemented by marco"
+
+
+def test_only_whom_the_map_knows_has_other_names() -> None:
+    """An AWS name that looks like somebody's user name in the ticket system is no proof of being them."""
+    stranger = replace(DANA, name="ddiaz")
+    assert under(stranger, ticket(implementer="dana")).failed == ("implementer",)
+    assert under(stranger, ticket(implementer="ddiaz")).outcome == "authorised"
+    assert under(stranger, ticket(implementer="dana"), people={"ddiaz": "dana"}).outcome == "authorised"
+
+
+def test_people_of_the_configuration_win_over_the_map() -> None:
+    assert under(KNOWN_DANA, ticket(implementer="marco"), people={"somebody@sso": "marco"}).outcome == "authorised"
+
+
+def test_what_is_kept_of_the_map_gives_the_same_verdict() -> None:
+    crowd = tuple(Person(f"p{n}", principals=(f"p{n}@acme.example",), users=(f"u{n}",)) for n in range(200))
+    whole = Directory((*crowd, *DIRECTORY.people))
+    for one in (ticket(implementer="ddiaz"), ticket(implementer="u7", history=approvals("p9", "u9"), requester="u8")):
+        made = change(KNOWN_DANA)
+        asked = Authority(tickets=Tickets((one,)), directory=whole, people={"x": "u3"})
+        kept = needed(asked, [made])
+        found = [
+            verdict(made, (QUEUE_KEY,), replace(asked, directory=directory), KNOWN, LATER)
+            for directory in (whole, kept)
+        ]
+        assert found[0] == found[1]
+        assert {"dana"} <= {person.id for person in kept.people}
+        assert len(kept.people) < 8
+
+
+def approvals(*names: str) -> tuple[TicketEvent, ...]:
+    return history(*((-3, {"approved_by": name}) for name in names), (-2, {"state": "approved"}))
+
+
+@pytest.mark.parametrize(
+    ("approvers", "needed", "outcome"),
+    [
+        (("ddiaz",), 1, "unauthorised"),
+        (("dana@acme.example",), 1, "unauthorised"),
+        (("sam",), 1, "authorised"),
+        (("sam", "sam.smith"), 2, "unauthorised"),
+        (("sam", "marco"), 2, "authorised"),
+        (("lefty",), 1, "authorised"),
+    ],
+)
+def test_another_user_name_is_not_another_person(approvers: tuple[str, ...], needed: int, outcome: str) -> None:
+    found = under(KNOWN_DANA, ticket(history=approvals(*approvers)), approvals=needed)
+    assert found.outcome == outcome
+    assert found.failed == (() if outcome == "authorised" else ("separation",))
+
+
 def trusted(**proof: Any) -> dict[str, Any]:
     return {"pipelines": (Pipeline("deploy", DEPLOY, **proof),)}
 
@@ -241,6 +325,35 @@ def test_a_pipeline_needs_its_ticket_and_its_proof() -> None:
 )
 def test_what_proves_a_pipeline(proof: dict[str, Any], actor: Actor, ip: str, result: str) -> None:
     assert judged(change(actor, source_ip=ip), ticket(), **trusted(**proof)).outcome == result
+
+
+DEPLOYER = Actor("d-1", "workload", how="STS", confidence=0.95, role=DEPLOY, service="codedeploy.amazonaws.com")
+STARTED = Actor("codepipeline.amazonaws.com", "unknown", how="", confidence=0.3, role=DEPLOY)
+
+
+@pytest.mark.parametrize(
+    ("service", "actor", "outcome"),
+    [
+        ("codedeploy.amazonaws.com", DEPLOYER, "authorised"),
+        ("codebuild.amazonaws.com", DEPLOYER, "unauthorised"),
+        ("codedeploy.amazonaws.com", replace(DEPLOYER, service=""), "unauthorised"),
+        ("codedeploy.amazonaws.com", replace(DEPLOYER, role="arn:aws:iam::1:role/other"), "unauthorised"),
+        ("codedeploy.amazonaws.com", replace(DANA, role=DEPLOY, name="codedeploy.amazonaws.com"), "unauthorised"),
+        # Nobody knows who started it, but AWS vouches for what it is, and it was said to be trusted.
+        ("codepipeline.amazonaws.com", replace(STARTED, service="codepipeline.amazonaws.com"), "authorised"),
+        ("codepipeline.amazonaws.com", STARTED, "unauthorised"),
+    ],
+)
+def test_a_service_of_aws_deploys(service: str, actor: Actor, outcome: str) -> None:
+    found = judged(change(actor), ticket(implementer="marco"), **trusted(service=service))
+    assert (found.outcome, found.path) == (outcome, "pipeline" if outcome == "authorised" else found.path)
+    if outcome == "authorised":
+        assert found.tests[1].evidence == f"deploy: role {DEPLOY}, issued to {service}"
+
+
+def test_a_service_that_nobody_called_trusted_is_no_pipeline() -> None:
+    assert judged(change(DEPLOYER), ticket()).failed == ("implementer",)
+    assert judged(change(replace(STARTED, service="codepipeline.amazonaws.com")), ticket()).tests[0].result == "unknown"
 
 
 def test_a_standing_change_needs_no_implementer() -> None:

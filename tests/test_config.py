@@ -123,8 +123,20 @@ MISTAKES = [
     ),
     (
         PIPELINE + "subject = 'x'\n" + PIPELINE,
-        "5: authority.pipeline[1]: a role alone does not prove a pipeline: add subject, source_identity or source_ips",
+        "5: authority.pipeline[1]: a role alone does not prove a pipeline: "
+        "add subject, service, source_identity or source_ips",
     ),
+    (
+        f"{PIPELINE}service = 'CodeDeploy'\n",
+        "4: authority.pipeline[0].service: Expected `str` matching regex "
+        "'^([a-z0-9.-]+\\\\.amazonaws\\\\.com(\\\\.cn)?)?$'",
+    ),
+    (
+        "[identities]\nfile = 'identities.yaml'\nidentity_center = 'arn:aws:sso:::instance/ssoins-1'\n",
+        "3: identities.identity_center: Expected `str` matching regex "
+        "'^(auto|d-[0-9a-f]{10}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'",
+    ),
+    ("[identities]\nfiles = 'x'\n", "2: identities.files: unknown field 'files'; did you mean 'file'?"),
     (
         f"{PIPELINE}source_ips = ['192.0.2.0/24', '10.0.0.1/8']\n",
         "4: authority.pipeline[0].source_ips[1]: 10.0.0.1/8 has host bits set; write for example 203.0.113.0/24",
@@ -188,6 +200,18 @@ def test_a_stack_says_where_its_code_is_and_what_it_is_given(write: Write) -> No
     assert stack.vars == {"zones": ["a", "b"], "sizes": {"small": 1, "large": True}}
     assert (stack.repo, stack.ref, stack.hcl) == ("https://git.acme.example/live.git", "main", True)
     assert (config.estate.complete, config.estate.known_states) == (False, ())
+
+
+@pytest.mark.parametrize("store", ["", "auto", "d-1234567890", "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"])
+def test_who_is_who_is_asked_where_it_is_said(store: str, write: Write) -> None:
+    config = load(write(f"[identities]\nidentity_center = '{store}'\norganizations = true\n"))
+    assert (config.identities.identity_center, config.identities.organizations) == (store, True)
+    assert (config.identities.file, config.identities.region, config.identities.role_arn) == ("", "", "")
+
+
+def test_a_service_of_aws_may_be_a_pipelines_proof(write: Write) -> None:
+    (pipeline,) = load(write(f"{PIPELINE}service = 'codedeploy.amazonaws.com'\n")).authority.pipeline
+    assert pipeline.service == "codedeploy.amazonaws.com"
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
