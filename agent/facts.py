@@ -10,9 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from agent.attribute import THRESHOLD, rank
+from agent.explain import THRESHOLD, rank
 from agent.exposure import effect
-from agent.model import ActorKind, Change, Channel, Drift, Finding, Outcome, StateCause, Unknown, Verdict
+from agent.model import (
+    ActorKind,
+    Change,
+    Channel,
+    Drift,
+    Finding,
+    GapCause,
+    Outcome,
+    StateCause,
+    Unknown,
+    Verdict,
+)
 from agent.resources import Spec, Topic
 
 Words = tuple[str, ...]
@@ -38,11 +49,17 @@ FACTS: Mapping[str, Fact] = {
     "kind": Fact(
         "what differs; none: changed and as declared again, or changed together with state; "
         "unlisted: in no configured stack, of an estate that is not said to be complete; "
-        "gap: no resource, but a stretch of the trail that was not read; state: no resource, but a Terraform state",
-        ("changed", "missing", "unmanaged", "unlisted", "unapplied", "none", "gap", "state"),
+        "gap: no resource, but a stretch of the trail that was not read; state: no resource, but a Terraform state; "
+        "refused: no resource, but calls that were refused",
+        ("changed", "missing", "unmanaged", "unlisted", "unapplied", "none", "gap", "state", "refused"),
         ("changed",),
     ),
     "state": Fact("what became of a Terraform state", (*filter(None, get_args(StateCause)), "none")),
+    "trail": Fact(
+        "what the trail tells of itself, where the finding is about it: why a stretch of it is missing or not to be "
+        "believed; or a burst of refused calls",
+        (*filter(None, get_args(GapCause)), "none"),
+    ),
     "absorbed": Fact("whether an apply wrote what a hand changed into state", _YES_NO, ("no",)),
     "type": Fact("Terraform resource type, and that of a part that differs", (), ("aws_sqs_queue",)),
     "id": Fact("natural id of the resource", (), ("arn:aws:sqs:eu-west-1:111122223333:orders",)),
@@ -147,9 +164,11 @@ def _unsettled(finding: Finding, deciding: Sequence[Change], specs: Mapping[str,
     """
     drifts = finding.differences or finding.drifts
     events = {change.event_ids for change in deciding}
-    changes = [item.change for item in finding.changes]
-    if len(events) == len(changes):
+    if len(events) == len(finding.changes):
         return drifts
+    # What came before the first candidate was before the resource was last clean, and explains nothing.
+    since = min((one.change.time for one in finding.candidates), default=None)
+    changes = [item.change for item in finding.changes if since is None or item.change.time >= since]
     kept = []
     for drift in drifts:
         best = next(iter(rank(drift, changes, specs)), None)
@@ -166,6 +185,7 @@ def _seen(
         "outcome": (finding.verdict.outcome,),
         "kind": _kinds(finding, drifts),
         "state": _some([finding.cause]),
+        "trail": _some([finding.trail]),
         "absorbed": _yes(any(drift.note == "absorbed" for drift in drifts)),
         "type": _some([key.type, *(drift.part.type for drift in drifts if drift.part is not None)]),
         "id": _some([key.id]),
@@ -193,9 +213,11 @@ def _seen(
 
 
 def _kinds(finding: Finding, drifts: Sequence[Drift]) -> Words:
-    """A finding has drift, or change, or tells of a state; with none of these it tells of a gap."""
+    """A finding has drift, or change, or tells of a state or of refused calls; with none of these it tells of a gap."""
     if finding.cause:
         return ("state",)
+    if finding.trail in ("refused", "refused-widely"):
+        return ("refused",)
     if not finding.drifts and not finding.changes:
         return ("gap",)
     return _some("unlisted" if drift.note == "unlisted" else drift.kind for drift in drifts)
