@@ -6,12 +6,27 @@ Hides how a condition is decided when a fact is not known: three-valued, and und
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from agent.facts import FACTS, Facts, Seen, Words, seen
-from agent.model import Finding, FindingId, Key, Severity, Test, Trail, Unknown, Verdict, Violation
+from agent.model import (
+    GLOBAL,
+    Attempt,
+    Burst,
+    Finding,
+    FindingId,
+    GapCause,
+    Key,
+    Severity,
+    Test,
+    Trail,
+    Unknown,
+    Verdict,
+    Violation,
+)
 from agent.resources import Spec
 
 Clause = tuple[str, Words]
@@ -139,21 +154,76 @@ def example_facts(overrides: Mapping[str, Words]) -> Seen:
     return Seen(facts)
 
 
-def trail_findings(trail: Trail) -> tuple[Finding, ...]:
-    """One finding for each stretch of the trail that was not read: nobody can say that nothing happened there.
+# --- the trail -----------------------------------------------------------------------------------------------
 
-    The id depends on what was not read and why, so that the same gap stays one finding from scan to scan.
+WIDELY = 100
+"""Refused calls of one day that are no slip any more, whatever was tried."""
+WIDELY_SERVICES = 10
+"""So many services have nothing in common but that somebody wants to know what a credential may do."""
+_TOLD = 50  # bursts of one account told one by one: the names of sessions are free, and there may be any number
+_UNRELIABLE = ("tampered", "narrowed", "skewed")
+
+
+def trail_findings(trail: Trail) -> tuple[Finding, ...]:
+    """What the trail tells of itself: each stretch that was not read, and each burst of refused calls.
+
+    Of a gap the id depends on what was not read and why, so that the same gap stays one finding from scan to scan:
+    nobody can say that nothing happened there. Of a burst it depends on actor, account and day; nothing was changed by
+    refused calls, and the scan lacks nothing.
     """
     found: dict[FindingId, Finding] = {}
     for gap in trail.gaps:
         scope = gap.scope
-        digest = hashlib.blake2b(f"{scope}|{gap.why}".encode(), digest_size=6).hexdigest()
-        finding = FindingId(f"F-{digest}")
-        why = f"the trail was not read: {gap.why}"
+        finding = _trail_id(f"{scope}|{gap.why}")
+        why = f"the trail {'is not to be relied on' if gap.cause in _UNRELIABLE else 'was not read'}: {gap.why}"
         found[finding] = Finding(
             finding,
             Key(scope.account, scope.region, "aws_cloudtrail", scope.id),
             verdict=Verdict("indeterminate", (Test("actor", "unknown", why),)),
             unexplained=why,
+            trail=gap.cause,
         )
-    return tuple(found.values())
+    return (*found.values(), *_bursts(trail.attempts))
+
+
+def _bursts(attempts: Iterable[Attempt]) -> Iterable[Finding]:
+    told: Counter[str] = Counter()
+    for attempt in attempts:
+        for burst in attempt.bursts:
+            told[attempt.account] += 1
+            if told[attempt.account] <= _TOLD:
+                yield _burst(attempt, burst)
+    for account, count in sorted(told.items()):
+        if count > _TOLD:
+            more = f"{count - _TOLD} more bursts of refused calls, by others: whoever it is has many names"
+            yield _refused(account, "others", f"refused|{account}|others", "refused-widely", more)
+
+
+def _burst(attempt: Attempt, burst: Burst) -> Finding:
+    """A burst: by root, very many calls or calls of many services weigh more."""
+    actor = attempt.actor
+    who = actor.arn or actor.name
+    widely = actor.kind == "root" or burst.count >= WIDELY or burst.services >= WIDELY_SERVICES
+    services = f"{burst.services} service{'' if burst.services == 1 else 's'}"
+    why = (
+        f"{burst.count} calls of {actor.name} to {services} were refused on {burst.day}, {burst.densest} of them "
+        f"within ten minutes (first {burst.first:%T}, last {burst.last:%T} UTC); they changed nothing"
+    )
+    seen = tuple(
+        f"{what}: {', '.join(words)}"
+        for what, words in (("refused", attempt.actions), ("from", attempt.source_ips), ("as", attempt.errors))
+        if words
+    )
+    cause: GapCause = "refused-widely" if widely else "refused"
+    return replace(
+        _refused(attempt.account, who, f"refused|{attempt.account}|{who}|{burst.day}", cause, why), notes=seen
+    )
+
+
+def _refused(account: str, who: str, name: str, cause: GapCause, why: str) -> Finding:
+    key = Key(account, GLOBAL, "aws_cloudtrail", who)
+    return Finding(_trail_id(name), key, verdict=Verdict("indeterminate"), unexplained=why, trail=cause)
+
+
+def _trail_id(text: str) -> FindingId:
+    return FindingId("F-" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest())

@@ -24,6 +24,7 @@ from agent.model import (
     Drift,
     Finding,
     FindingId,
+    GapCause,
     Held,
     Key,
     Open,
@@ -40,6 +41,17 @@ octoDNS stops at the same share: https://github.com/octodns/octodns, `Plan.MAX_S
 CRITICAL_TYPES = ("aws_iam_", "aws_cloudtrail", "aws_kms_")
 UNDECIDED_AFTER = timedelta(hours=24)
 """An indeterminate finding opens a case only when it has stayed so for a day."""
+
+_TRAIL: Mapping[GapCause, str] = {
+    "stopped": "the trail was stopped",
+    "narrowed": "the trail leaves something out",
+    "tampered": "log files are missing or altered",
+    "skewed": "events of the future",
+    "refused": "many calls refused",
+    "refused-widely": "very many calls refused, by root, or of many services",
+}
+"""Title of a case by what a finding about the trail tells of."""
+_NOT_READ = "part of the trail was not read"
 
 _ANSWERABLE = ("unauthorised", "regularised", "indeterminate", "pending-documentation")
 
@@ -86,8 +98,8 @@ def plan(
 def _due(finding: Finding, by_finding: Mapping[FindingId, Sequence[Violation]], known: Known, now: datetime) -> bool:
     if finding.id not in by_finding:
         return False
-    if finding.verdict.outcome != "indeterminate":
-        return True
+    if finding.verdict.outcome != "indeterminate" or finding.trail:
+        return True  # what the trail tells of itself is not settled by waiting
     since = known.first_seen.get(finding.id, now)
     critical = any(one.severity == "critical" and not one.indeterminate for one in by_finding[finding.id])
     return critical or now - since >= UNDECIDED_AFTER
@@ -202,6 +214,8 @@ def _title(members: Sequence[Finding]) -> str:
     first, more = _name(members[0]), len(members) - 1
     what = f"{first} and {more} more" if more else first
     changes = _to_answer(members[0])
+    if members[0].trail:
+        return f"{what}: {_TRAIL.get(members[0].trail, _NOT_READ)}"
     if not changes:
         return f"{what}: drift, actor unknown"
     return f"{what}: changed by {clean(changes[-1].actor.name)} ({changes[-1].channel}) without authority"

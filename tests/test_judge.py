@@ -11,6 +11,8 @@ from agent.facts import FACTS, Seen, Words, seen
 from agent.judge import Condition, Rule, decide, example_facts, judge, trail_findings
 from agent.model import (
     Actor,
+    Attempt,
+    Burst,
     Candidate,
     Change,
     Claim,
@@ -114,6 +116,7 @@ def test_a_hand_change_in_facts() -> None:
         "weakened": ("none",),
         "privilege": ("same",),
         "state": ("none",),
+        "trail": ("none",),
         "absorbed": ("no",),
     }
     assert expected == only(BY_HAND)
@@ -352,6 +355,73 @@ def test_a_gaps_finding_keeps_its_id_and_another_gap_has_another() -> None:
     later = trail_findings(Trail(AT, AT.replace(year=2027), gaps=(two, one)))
     assert first[0].id == later[1].id != later[0].id
     assert trail_findings(Trail(AT, AT)) == ()
+
+
+@pytest.mark.parametrize(
+    ("cause", "rule", "severity"),
+    [
+        ("tampered", "trail-tampered", "critical"),
+        ("stopped", "trail-stopped", "critical"),
+        ("narrowed", "trail-narrowed", "high"),
+        ("undelivered", "trail-gap", "critical"),
+        ("skewed", "trail-gap", "critical"),
+        ("unreadable", "trail-gap", "critical"),
+        ("", "trail-gap", "critical"),
+    ],
+)
+def test_each_cause_breaks_one_rule_and_none_changes_the_id(cause: Any, rule: str, severity: str) -> None:
+    scope = Scope(account="111122223333", type="cloudtrail")
+    (found,) = trail_findings(Trail(AT, AT, gaps=(Gap(scope, "why", cause=cause),)))
+    assert [(one.rule, one.severity) for one in judge([found], RULES, SPECS)] == [(rule, severity)]
+    assert found.id == trail_findings(Trail(AT, AT, gaps=(Gap(scope, "why"),)))[0].id
+    assert only(found)["kind"] == ("gap",)
+
+
+def attempt(actor: Actor, *bursts: Burst, account: str = "111122223333") -> Attempt:
+    count = sum(burst.count for burst in bursts)
+    shown = ("AccessDenied",), ("s3:ListBuckets",), ("203.0.113.9",)
+    return Attempt(actor, account, count, AT, AT, count, *shown, bursts=bursts)
+
+
+DANA = Actor("dana", "person", "arn:aws:iam::111122223333:user/dana")
+BURST = Burst("2026-01-02", 40, 25, AT, AT, 3)
+
+
+@pytest.mark.parametrize(
+    ("actor", "burst", "broken"),
+    [
+        (DANA, BURST, [("denied-burst", "medium")]),
+        (DANA, replace(BURST, count=99, services=9), [("denied-burst", "medium")]),
+        (DANA, replace(BURST, count=100), [("denied-burst-wide", "high")]),
+        (DANA, replace(BURST, services=10), [("denied-burst-wide", "high")]),
+        (replace(DANA, kind="root"), BURST, [("denied-burst-wide", "high")]),
+    ],
+)
+def test_a_burst_of_refused_calls_breaks_one_rule(actor: Actor, burst: Burst, broken: list[tuple[str, str]]) -> None:
+    (found,) = trail_findings(Trail(AT, AT, attempts=(attempt(actor, burst),)))
+    assert [(one.rule, one.severity) for one in judge([found], RULES, SPECS)] == broken
+    assert only(found)["kind"] == ("refused",)
+    assert found.key == Key("111122223333", "global", "aws_cloudtrail", DANA.arn)
+    assert "they changed nothing" in found.unexplained
+    assert found.notes == ("refused: s3:ListBuckets", "from: 203.0.113.9", "as: AccessDenied")
+
+
+def test_a_burst_is_one_finding_a_day_whatever_else_the_scan_sees_of_it() -> None:
+    next_day = replace(BURST, day="2026-01-03")
+    both = trail_findings(Trail(AT, AT, attempts=(attempt(DANA, BURST, next_day),)))
+    (later,) = trail_findings(Trail(AT, AT, attempts=(attempt(DANA, replace(next_day, count=31, densest=21)),)))
+    elsewhere = trail_findings(Trail(AT, AT, attempts=(attempt(DANA, BURST, account="2"),)))
+    assert [one.id for one in both][1] == later.id
+    assert len({one.id for one in (*both, later, *elsewhere)}) == 3
+    assert trail_findings(Trail(AT, AT, attempts=(attempt(DANA),))) == ()
+
+
+def test_bursts_under_a_thousand_names_are_not_a_thousand_findings() -> None:
+    many = [attempt(replace(DANA, arn=f"{DANA.arn}{n}"), BURST) for n in range(1000)]
+    found = trail_findings(Trail(AT, AT, attempts=(*many, attempt(DANA, BURST, account="2"))))
+    assert len(found) == 52
+    assert found[-1].unexplained.startswith("950 more bursts")
+    assert [one.rule for one in judge(found[-1:], RULES, SPECS)] == ["denied-burst-wide"]
 
 
 def test_candidates_alone_decide_nothing() -> None:
