@@ -20,7 +20,7 @@ from agent.cli import main
 from agent.config import load
 from agent.demo.recorder import Recorder
 
-COMMANDS = ("check", "declared", "demo", "findings", "init", "report", "rules", "scan")
+COMMANDS = ("check", "declared", "demo", "findings", "init", "report", "rules", "scan", "trail")
 HEAVY = ("boto3", "botocore", "sqlalchemy", "moto", "jinja2", "hcl2", "lark", "deepdiff", "apscheduler", "httpx2")
 
 
