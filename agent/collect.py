@@ -5,6 +5,7 @@ Hides sessions, which unit reads what, and that a unit that cannot look gives ga
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import traceback
@@ -21,18 +22,20 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from agent import __version__, directory
 from agent.config import Account, Config, duration
 from agent.declared import stack
 from agent.live import aws
 from agent.live.requests import Calls
-from agent.model import GLOBAL, Gap, Limit, Scope, Snapshot, Trail
+from agent.model import GLOBAL, Directory, Gap, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.stacks import locate, with_commit
 from agent.store import Unit, UnitSpec
-from agent.trail import files, lookup, s3
+from agent.trail import bus, digests, files, lookup, notified, s3
 from agent.trail import read as trail
 from agent.trail.claims import PATTERNS
-from agent.trail.source import EVERYWHERE, Source
+from agent.trail.entries import Reader
+from agent.trail.source import EVERYWHERE, Feed, once
 
 HOME = "us-east-1"
 """Region that global services are read in, and that records their events
@@ -75,6 +78,13 @@ def state_session(sessions: Sessions) -> boto3.Session | None:
         return None
 
 
+def read_people(config: Config, sessions: Sessions, now: datetime) -> Directory:
+    """The identity map of `[identities]`. Raises ConfigError for its file; what AWS does not answer is in `unread`."""
+    asked = config.identities
+    asks_aws = bool(asked.identity_center) or asked.organizations
+    return directory.read(config, state_session(sessions) if asks_aws else None, now)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a scan will read."""
@@ -106,7 +116,7 @@ def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan
         read.update((name, region) for region in account.regions)
         found += _live_units(number, name, account.regions, specs)
     home = next(iter(accounts.values()), "*")
-    if accounts or not _needs_aws(config.trail.source):
+    if accounts or not any(map(_needs_aws, config.trail.sources)):
         # One unit: a chain of sessions crosses accounts and regions, and is followed only within one reading.
         found.append(UnitSpec("trail", "cloudtrail", {"accounts": {str(n): name for n, name in accounts.items()}}))
     else:
@@ -121,7 +131,7 @@ def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan
 
 
 def _needs_aws(source: str) -> bool:
-    return source == "lookup" or source.startswith("s3://")
+    return source == "lookup" or source.startswith(("s3://", "s3-notifications:", "eventbridge:"))
 
 
 def _live_units(number: int, account: str, regions: Sequence[str], specs: Mapping[str, Spec]) -> list[UnitSpec]:
@@ -241,33 +251,83 @@ class Collector:
         )
 
     def _trail(self, args: Mapping[str, Any]) -> Trail:
-        start = self.started_at - duration(self.config.trail.lookback)
-        patterns = ticket_patterns(self.config)
-        sources = self._sources({int(number): name for number, name in args["accounts"].items()})
-        named = (*(stack.state for stack in self.config.stack), *self.config.estate.known_states)
-        return trail.read(
-            sources,
-            start,
-            self.started_at,
-            specs=self.specs,
-            patterns=patterns,
-            seal_key=self.key,
-            states=[state.removeprefix("s3://") for state in named if state.startswith("s3://")],
-        )
+        """Straight from the sources, nothing kept: what queues hold stays in them."""
+        feeds = self.feeds(args)
+        probed = tuple(gap for feed in feeds if feed.probe is not None for gap in feed.probe())
+        sources = [once(feed) for feed in feeds if not feed.drains]
+        found = trail.read(sources, self.trail_start, self.started_at, **self._reading())
+        return replace(found, gaps=(*found.gaps, *probed))
 
-    def _sources(self, accounts: Mapping[int, str]) -> Iterable[Source]:
-        where = self.config.trail.source
-        if where.startswith("s3://"):
-            bucket, _, prefix = where.removeprefix("s3://").partition("/")
-            client = self.sessions.of(next(iter(accounts))).client("s3", config=ClientConfig(max_pool_connections=16))
-            regions = {HOME, *(region for number in accounts for region in self.config.account[number].regions)}
-            return [s3.source(client, bucket, prefix, accounts=tuple(accounts.values()), regions=sorted(regions))]
-        if where != "lookup":
-            return [files.source(self.config.path(where))]
-        # Throttling is paced by the source itself: two requests a second for each account and region.
-        once = ClientConfig(retries={"total_max_attempts": 1})
-        return [
-            lookup.source(self.sessions.of(number).client("cloudtrail", region_name=region, config=once), name, region)
-            for number, name in accounts.items()
-            for region in dict.fromkeys((HOME, *self.config.account[number].regions))
-        ]
+    @property
+    def trail_start(self) -> datetime:
+        """From when on changes are looked at."""
+        return self.started_at - duration(self.config.trail.lookback)
+
+    def reader(self) -> Reader:
+        """Digests records as far back as they are kept."""
+        return Reader(**self._reading(), since=self.started_at - duration(self.config.trail.keep))
+
+    def fingerprint(self) -> str:
+        """What the digest of a record depends on besides the record: another one reads it anew."""
+        reading = self._reading()
+        parts = (
+            __version__,
+            *sorted(self.specs),
+            *(one.pattern for one in reading["patterns"]),
+            *sorted(reading["states"]),
+        )
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+    def _reading(self) -> dict[str, Any]:
+        named = (*(stack.state for stack in self.config.stack), *self.config.estate.known_states)
+        return {
+            "specs": self.specs,
+            "patterns": ticket_patterns(self.config),
+            "seal_key": self.key,
+            "states": [state.removeprefix("s3://") for state in named if state.startswith("s3://")],
+        }
+
+    def feeds(self, args: Mapping[str, Any]) -> list[Feed]:
+        """The sources of a trail unit."""
+        accounts = {int(number): name for number, name in args["accounts"].items()}
+        return [feed for where in self.config.trail.sources for feed in self._feeds(where, accounts)]
+
+    def _feeds(self, where: str, accounts: Mapping[int, str]) -> Iterable[Feed]:
+        kind, _, url = where.partition(":")
+        if where == "lookup":
+            # Throttling is paced by the source itself: two requests a second for each account and region.
+            once_only = ClientConfig(retries={"total_max_attempts": 1})
+            return [
+                lookup.feed(
+                    self.sessions.of(number).client("cloudtrail", region_name=region, config=once_only), name, region
+                )
+                for number, name in accounts.items()
+                for region in dict.fromkeys((HOME, *self.config.account[number].regions))
+            ]
+        if not _needs_aws(where):
+            return [files.feed(self.config.path(where))]
+        first, names = self.sessions.of(next(iter(accounts))), tuple(accounts.values())
+        if kind == "eventbridge":
+            return [bus.feed(first.client("sqs", region_name=_region(url)), url, accounts=names)]
+        client = first.client("s3", config=ClientConfig(max_pool_connections=16))
+        if kind == "s3-notifications":
+            # A queue may be writable by others: only the buckets that are named here are fetched from.
+            buckets = [one.removeprefix("s3://").split("/")[0] for one in self.config.trail.sources if "s3://" in one]
+            return [notified.feed(first.client("sqs", region_name=_region(url)), url, client, buckets=buckets)]
+        bucket, _, prefix = where.removeprefix("s3://").partition("/")
+        regions = sorted({HOME, *(region for number in accounts for region in self.config.account[number].regions)})
+        found = [s3.feed(client, bucket, prefix, accounts=names, regions=regions)]
+        if self.config.trail.validate:
+            keys = partial(first.client, "cloudtrail")
+            found.append(
+                digests.feed(
+                    client, lambda region: keys(region_name=region), bucket, prefix, accounts=names, regions=regions
+                )
+            )
+        return found
+
+
+def _region(queue_url: str) -> str | None:
+    """`eu-west-1` out of `https://sqs.eu-west-1.amazonaws.com/…`; None: the session's own."""
+    match = re.match(r"https://(?:sqs\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.", queue_url)
+    return match[1] if match else None

@@ -88,6 +88,8 @@ class _Comparing:
         for resource in declared.resources:
             self.by_key[resource.key].append(resource)
             self.by_address[_facts_of(resource)].append(resource)
+        # Declared as another type's alias: nobody compares it, and it is no stranger.
+        self.named = {resource.key for resource in declared.named}
         self.unread = Hidden(live.gaps)
         self.undeclarable = Hidden(declared.gaps)
         self.resources = 0
@@ -226,7 +228,7 @@ class _Comparing:
         """Live resources nothing declares: on their declared parent, on themselves, or nowhere if a parent tells it."""
         for resource in self.live.values():
             key = resource.key
-            if key in self.by_key or key in self.undeclarable or key in self.unread:
+            if key in self.by_key or key in self.named or key in self.undeclarable or key in self.unread:
                 continue
             if resource.note:
                 self.skipped[(key.type, f"not declared, {resource.note}")] += 1

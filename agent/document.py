@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.attribute import THRESHOLD
+from agent.explain import THRESHOLD
 from agent.model import (
+    Attempt,
     Case,
     Change,
     Drift,
@@ -36,6 +37,7 @@ from agent.plan import worst
 from agent.scan import Scan
 
 SCHEMA = "driftwarden/scan/1"
+_ATTEMPTS = 100  # actors whose refused calls are told of
 
 
 def document(
@@ -90,9 +92,38 @@ def _coverage(scan: Scan, trail: Trail) -> dict[str, Any]:
             "events": trail.events,
             "changes": len(trail.changes),
             "denied": trail.denied,
+            "failed": trail.failed,
             "newest_event": stamp(trail.newest_event) if trail.newest_event else None,
             "gaps": [_scoped(gap) for gap in trail.gaps],
+            "places": [
+                {
+                    "account": place.account,
+                    "region": place.region,
+                    "events": place.events,
+                    "oldest": stamp(place.oldest) if place.oldest else None,
+                    "newest": stamp(place.newest) if place.newest else None,
+                    "verified_until": stamp(place.verified_until) if place.verified_until else None,
+                }
+                for place in trail.coverage
+            ],
+            "attempts": [_attempt(one) for one in trail.attempts[:_ATTEMPTS]],
         },
+    }
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    """Refused calls of one actor."""
+    return {
+        "actor": one.actor.name,
+        "arn": one.actor.arn,
+        "account": one.account,
+        "count": one.count,
+        "densest": one.densest,
+        "first": stamp(one.first),
+        "last": stamp(one.last),
+        "errors": list(one.errors),
+        "actions": list(one.actions),
+        "source_ips": list(one.source_ips),
     }
 
 
@@ -213,6 +244,8 @@ def _call(change: Change) -> dict[str, Any]:
         "time": stamp(change.time),
         "action": change.action,
         "channel": change.channel,
+        "identity": change.identity,
+        "tool": change.tool or None,
         "source_ip": change.source_ip,
         "actor": {
             "name": actor.name,
@@ -220,6 +253,8 @@ def _call(change: Change) -> dict[str, Any]:
             "arn": actor.arn,
             "how": actor.how,
             "confidence": actor.confidence,
+            "person": actor.person or None,
+            "team": actor.team or None,
         },
     }
 
@@ -245,7 +280,12 @@ def _finding(finding: Finding, violations: Sequence[Violation], case: str | None
         "region": finding.key.region,
         "drifts": [_drift(drift) for drift in finding.drifts],
         "candidates": [
-            {"event_ids": list(one.change.event_ids), "score": round(one.score, 2), "why": one.why}
+            {
+                "event_ids": list(one.change.event_ids),
+                "score": round(one.score, 2),
+                "why": one.why,
+                "together": [list(events) for events in one.together],
+            }
             for one in finding.candidates
             if one.score >= THRESHOLD
         ],

@@ -16,19 +16,23 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from agent.collect import Collector, Plan, Sessions, blame, lost, units
-from agent.config import Config, duration
-from agent.declared.sensitive import seal_alike, seal_calls
-from agent.model import Gap, Snapshot, Trail
+from agent.collect import Collector, Plan, Sessions, blame, lost, ticket_patterns, units
+from agent.config import Config
+from agent.declared.sensitive import call_sealer, seal_alike, seal_calls
+from agent.ingest import ingest, kept_entries
+from agent.model import Gap, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.settle import settle, unread_states
 from agent.store import Store, Unit
 from agent.store.codec import decode, encode
-from agent.trail.read import merge
+from agent.trail import digests
+from agent.trail.coverage import HISTORY
+from agent.trail.read import assemble
 
 LEASE = timedelta(minutes=15)
 UNIT_THREADS = 16
 CALL_THREADS = 32
+_DIGESTED = timedelta(hours=4)  # a digest is written every hour, and delivered some time after it
 _POLL = 0.05  # seconds between two looks at stacks that are still being read
 
 Progress = Callable[[str], None]
@@ -58,20 +62,22 @@ def gather(
     specs: Mapping[str, Spec],
     started: datetime,
     progress: Progress,
+    behind: Store | None = None,
 ) -> Gathered:
     """Plans the units of a run that has begun, reads them all, and joins the results.
 
-    `key` seals what is sensitive. Raises StoreError; what cannot be read is a gap.
+    `key` seals what is sensitive. `behind` is the store of a dry run, which knows what was read of the trail and is
+    not written. Raises StoreError; what cannot be read is a gap.
     """
     sessions = Sessions(config)
     planned = units(config, sessions, specs)
     store.units.add(run_id, planned.units)
     with ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="aws") as pool:
         collector = Collector(config, sessions, specs, key, started, pool, config.path(config.store.cache))
-        _work(store, run_id, planned, collector, progress)
+        _work(store, run_id, planned, collector, progress, behind)
         join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
         progress("looking at the states again")
-        declared, live, trail = _sides(store, run_id, planned, collector)
+        declared, live, trail = _sides(store, run_id, planned, collector, behind)
     return Gathered(declared, live, trail, planned.read, collector.calls.total, join)
 
 
@@ -80,17 +86,18 @@ def owner() -> str:
     return f"{os.uname().nodename}/{os.getpid()}/{threading.get_ident()}"
 
 
-def _work(store: Store, run_id: str, planned: Plan, collector: Collector, progress: Progress) -> None:
+def _work(
+    store: Store, run_id: str, planned: Plan, collector: Collector, progress: Progress, behind: Store | None
+) -> None:
     """Reads units in threads until none but the join is left. One whose reading breaks is tried again, then lost."""
     declared = _Declared(store, run_id, planned, collector)
 
     def read(unit: Unit) -> None:
-        result = collector.run(unit)
+        result: Snapshot | Trail
+        result = _ingest(store, unit, collector, declared, behind) if unit.kind == "trail" else collector.run(unit)
         if isinstance(result, Snapshot) and unit.kind == "live":
             # Only code and state know what their authors call sensitive: nothing else is written before they are read.
             result = seal_alike(declared.side(), result, collector.key)
-        elif isinstance(result, Trail):
-            result = seal_calls(declared.side(), result, collector.key)
         store.units.finish(unit, encode(result).encode())
         progress(f"read {unit.kind} {unit.name}")
 
@@ -105,6 +112,24 @@ def _work(store: Store, run_id: str, planned: Plan, collector: Collector, progre
             for future in wait(running, LEASE.total_seconds() / 4, FIRST_COMPLETED).done:
                 _end(store, running.pop(future), future.exception())
             _renew(store, running)
+
+
+def _ingest(store: Store, unit: Unit, collector: Collector, declared: _Declared, behind: Store | None) -> Trail:
+    """Reads the trail's sources into the journal; the result tells only what could not be read."""
+    found = ingest(
+        store.journal,
+        collector.feeds(unit.args),
+        collector.reader(),
+        collector.trail_start,
+        collector.started_at,
+        seal=call_sealer(declared.side(), collector.key),
+        now=lambda: datetime.now(UTC),
+        by=collector.fingerprint(),
+        behind=behind.journal if behind else None,
+    )
+    skipped = [Limit(Scope(), f"a dry run takes nothing from a queue: {name} was not read") for name in found.skipped]
+    strange = [Limit(Scope(), f"trail records of an unknown shape: {why}", n) for why, n in found.strange.items()]
+    return Trail(collector.trail_start, collector.started_at, gaps=found.gaps, limits=(*skipped, *strange))
 
 
 def _claimed(store: Store, run_id: str) -> Unit | None:
@@ -153,11 +178,13 @@ class _Declared:
             return self._side
 
 
-def _sides(store: Store, run_id: str, planned: Plan, collector: Collector) -> tuple[Snapshot, Snapshot, Trail]:
+def _sides(
+    store: Store, run_id: str, planned: Plan, collector: Collector, behind: Store | None
+) -> tuple[Snapshot, Snapshot, Trail]:
     """The results of all units as two snapshots and one trail. A unit without a result is a gap."""
     started = collector.started_at
     sides: dict[str, dict[str, tuple[Unit, Snapshot]]] = {"declared": {}, "live": {}}
-    trails = [Trail(started - duration(collector.config.trail.lookback), started)]
+    trails: list[Trail] = []
     gaps: dict[str, list[Gap]] = {"declared": [], "live": [*planned.gaps], "trail": []}
     for unit, result in store.units.results(run_id):
         if unit.kind == "join":
@@ -170,18 +197,56 @@ def _sides(store: Store, run_id: str, planned: Plan, collector: Collector) -> tu
             sides[unit.kind][unit.name] = unit, decode(Snapshot, result.decode())
     settled = settle(collector, sides["declared"], sides["live"])
     gaps["declared"] += _unread(planned, collector, settled.declared)
-    trail = merge(trails)
-    roles = [pipeline.role for pipeline in collector.config.authority.pipeline]
-    return (
-        _joined("declared", settled.declared, started, gaps["declared"]),
-        _joined("live", settled.live, started, gaps["live"]),
-        replace(
-            trail,
-            gaps=(*trail.gaps, *gaps["trail"]),
-            # Who else signed in says nothing of a state, and there may be thousands.
-            sessions=tuple(one for one in trail.sessions if any(fnmatchcase(one.actor.role, role) for role in roles)),
-        ),
+    declared = _joined("declared", settled.declared, started, gaps["declared"])
+    trail_gaps = (*gaps["trail"], *(gap for part in trails for gap in part.gaps))
+    trail = _trail([behind, store] if behind else [store], collector, declared, trail_gaps, trails)
+    return declared, _joined("live", settled.live, started, gaps["live"]), trail
+
+
+def _trail(
+    stores: Sequence[Store], collector: Collector, declared: Snapshot, gaps: Sequence[Gap], parts: Sequence[Trail]
+) -> Trail:
+    """The trail that the journals make, as the declared side allows it to be written down."""
+    start, end = collector.trail_start, collector.started_at
+    journals = [store.journal for store in stores]
+    now = datetime.now(UTC)
+    # Further than the interval on both sides: before it stands what silence is normal, after it times that cannot be.
+    hours = (start - HISTORY).replace(minute=0, second=0, microsecond=0), datetime.max.replace(tzinfo=UTC)
+    checked = {
+        place: until
+        for journal in journals
+        for feed in {one.feed for one in journal.positions() if one.feed.startswith(digests.FEED)}
+        for place, until in digests.verified(journal.checkpoints(feed, collector.fingerprint())).items()
+    }
+    trail = assemble(
+        kept_entries(journals, start, end),
+        start,
+        end,
+        tallies=[tally for journal in journals for tally in journal.tallies(*hours)],
+        gaps=[
+            gap
+            for gap in (*gaps, *(gap for journal in journals for gap in journal.gaps(start)))
+            if not _is_proven(gap, checked, end)
+        ],
+        patterns=ticket_patterns(collector.config),
+        verified=checked,
+        read_at=now,
+        silence_is_a_gap=bool(parts) and any(source != "lookup" for source in collector.config.trail.sources),
     )
+    roles = [pipeline.role for pipeline in collector.config.authority.pipeline]
+    return replace(
+        trail,
+        changes=seal_calls(declared, trail.changes, collector.key),
+        # Who else signed in says nothing of a state, and there may be thousands.
+        sessions=tuple(one for one in trail.sessions if any(fnmatchcase(one.actor.role, role) for role in roles)),
+        limits=tuple(limit for part in parts for limit in part.limits),
+    )
+
+
+def _is_proven(gap: Gap, checked: Mapping[tuple[str, str], datetime], end: datetime) -> bool:
+    """Whether digests prove that there was nothing to deliver where nothing was delivered."""
+    until = checked.get((gap.scope.account, gap.scope.region))
+    return gap.cause == "undelivered" and until is not None and until >= end - _DIGESTED
 
 
 def _unread(planned: Plan, collector: Collector, parts: Sequence[Snapshot]) -> list[Gap]:
@@ -199,4 +264,5 @@ def _joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[G
         tuple(one for part in parts for one in part.limits),
         tuple(one for part in parts for one in part.pending),
         tuple(one for part in parts for one in part.states),
+        tuple(one for part in parts for one in part.named),
     )

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from agent import ticketing
-from agent.collect import Collector, Sessions, blame, units
+from agent.collect import Collector, Sessions, blame, read_people, units
 from agent.config import Config, ConfigError
 from agent.gather import CALL_THREADS
 from agent.model import Gap, Snapshot, Trail
@@ -48,6 +48,7 @@ def prove(config: Config) -> Iterator[Check]:
     if plan.read:
         accounts = ", ".join(sorted({account for account, _ in plan.read}))
         yield Check("credentials", "ok", f"account {accounts}")
+    yield from _people(config, sessions)
     yield from _reads(config, sessions, plan.units)
 
 
@@ -88,6 +89,21 @@ def _tickets(config: Config) -> Iterator[Check]:
             yield Check("tickets", "failed", f"{system.name}: {reason}")
         if not answer.unanswered:
             yield Check("tickets", "ok", f"{system.name}: {len(answer.found)} tickets around now")
+
+
+def _people(config: Config, sessions: Sessions) -> Iterator[Check]:
+    asked = config.identities
+    if not (asked.file or asked.identity_center or asked.organizations):
+        return
+    try:
+        found = read_people(config, sessions, datetime.now(UTC))
+    except ConfigError as error:
+        yield Check("identities", "failed", str(error))
+        return
+    for reason in found.unread:
+        yield Check("identities", "failed", reason)
+    if not found.unread:
+        yield Check("identities", "ok", f"{len(found.people)} people, {len(found.accounts)} accounts")
 
 
 def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> Iterator[Check]:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,17 +23,22 @@ from agent import store as stores
 from agent import ticketing
 from agent.child import EXIT, MISUSE
 from agent.clean import clean
+from agent.collect import Sessions, read_people
 from agent.commits import with_commits
-from agent.config import Config, ConfigError, load
+from agent.config import Config, ConfigError, duration, load
 from agent.document import document, with_tickets
 from agent.filing import Filed, drain
-from agent.gather import Progress, gather, owner
-from agent.model import Trail
+from agent.gather import Gathered, Progress, gather, owner
+from agent.judge import Rule
+from agent.model import Authority, Directory, Trail
+from agent.people import known, needed
 from agent.plan import Known
+from agent.resources import Spec
 from agent.resources import load as load_specs
 from agent.rules import RuleError, load_rules, ruleset_sha256
 from agent.scan import Collected, Reading, Scan, scan
 from agent.store import ScanCommit, Seen, Store, StoreError, Unit, connect
+from agent.trail.coverage import CONTROLS
 
 KEY_BYTES = 32
 
@@ -59,49 +64,64 @@ def run(config: Config, *, dry_run: bool = False, progress: Progress = lambda _:
     systems = ticketing.open_systems(config)
     specs = load_specs()
     key = install_key(config.path(config.store.key))
+    started = datetime.now(UTC)
+    people = read_people(config, Sessions(config), started)
     with connect(config.store_url()) as store, _workplace(store, dry_run) as place:
-        started = datetime.now(UTC)
         run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
         place.scans.begin(run_id, started, config.sha256, ruleset_sha256(rules))
-        got = gather(place, run_id, config, key=key, specs=specs, started=started, progress=progress)
+        behind = store if dry_run else None
+        got = gather(place, run_id, config, key=key, specs=specs, started=started, progress=progress, behind=behind)
         progress(f"comparing {len(got.declared.resources)} declared with {len(got.live.resources)} live resources")
-        remembered = _with_remembered(got.trail, store)
-        reads = (*store.states.history(remembered.start), *got.declared.states)
-        trail = with_commits(remembered, reads, got.declared.resources, ticketing.pipelines(config))
-        authority = ticketing.authority(config, systems, trail)
-        found = scan(
-            Collected(
-                declared=got.declared,
-                live=got.live,
-                trail=trail,
-                read=got.read,
-                accepted={k: Reading(r.attributes, r.accepted_at) for k, r in store.readings.accepted().items()},
-                known=_known(store),
-                authority=authority,
-                rules=rules,
-                specs=specs,
-                complete=config.estate.complete,
-                states=store.states.last(),
-                earlier=tuple(known.finding for known in store.findings.open().values() if known.finding.cause),
-            ),
-            datetime.now(UTC),
-        )
+        collected = _collected(config, got, store, systems, rules, specs, people)
+        found = scan(collected, datetime.now(UTC))
         shown = document(
             found,
             run_id=run_id,
             started_at=started,
             config_sha256=config.sha256,
             ruleset_sha256=ruleset_sha256(rules),
-            trail=got.trail,
-            resources={one.key: one for one in reversed((*got.declared.resources, *got.live.resources))},
+            trail=known(got.trail, people),
+            resources={
+                one.key: one for one in reversed((*got.declared.resources, *got.declared.named, *got.live.resources))
+            },
             cases=store.cases.open(),
         )
         if dry_run:
             return Done(found, shown, got.calls, None)
-        _commit(store, got.join, found, shown, authority, config.tickets.mode == "file")
+        _commit(store, got.join, found, shown, collected.authority, config.tickets.mode == "file")
+        store.journal.forget(started - duration(config.trail.keep), CONTROLS)
         filed = _file(config, systems, store, progress)
         shown = with_tickets(shown, store.cases.open())
     return Done(found, shown, got.calls, filed)
+
+
+def _collected(
+    config: Config,
+    got: Gathered,
+    store: Store,
+    systems: ticketing.Systems,
+    rules: Sequence[Rule],
+    specs: Mapping[str, Spec],
+    people: Directory,
+) -> Collected:
+    """What was gathered, with what earlier scans and the ticket systems know of it."""
+    remembered = _with_remembered(got.trail, store)
+    reads = (*store.states.history(remembered.start), *got.declared.states)
+    trail = with_commits(remembered, reads, got.declared.resources, ticketing.pipelines(config))
+    return Collected(
+        declared=got.declared,
+        live=got.live,
+        trail=trail,
+        read=got.read,
+        accepted={k: Reading(r.attributes, r.accepted_at) for k, r in store.readings.accepted().items()},
+        known=_known(store),
+        authority=replace(ticketing.authority(config, systems, trail), directory=people),
+        rules=rules,
+        specs=specs,
+        complete=config.estate.complete,
+        states=store.states.last(),
+        earlier=tuple(one.finding for one in store.findings.open().values() if one.finding.cause),
+    )
 
 
 def install_key(path: Path) -> bytes:
@@ -145,8 +165,8 @@ def _workplace(store: Store, dry_run: bool) -> Iterator[Store]:
 def _with_remembered(trail: Trail, store: Store) -> Trail:
     """The trail with the calls behind findings that still differ: drift outlives the window its calls were read in."""
     changes = {change.event_ids: change for change in trail.changes}
-    for known in store.findings.open().values():
-        for item in known.finding.changes if known.finding.differences else ():
+    for one in store.findings.open().values():
+        for item in one.finding.changes if one.finding.differences else ():
             if item.change.time < trail.start:
                 changes.setdefault(item.change.event_ids, item.change)
     return replace(trail, changes=tuple(sorted(changes.values(), key=lambda one: (one.time, one.event_ids))))
@@ -156,15 +176,19 @@ def _known(store: Store) -> Known:
     seen = store.findings.open()
     return Known(
         cases=tuple(record.case for record in store.cases.listed()),
-        first_seen={one: known.first_seen for one, known in seen.items()},
-        keys={one: known.finding.key for one, known in seen.items()},
+        first_seen={finding: one.first_seen for finding, one in seen.items()},
+        keys={finding: one.finding.key for finding, one in seen.items()},
     )
 
 
-def _commit(store: Store, join: Unit | None, found: Scan, shown: dict[str, Any], authority: Any, filing: bool) -> None:
+def _commit(
+    store: Store, join: Unit | None, found: Scan, shown: dict[str, Any], authority: Authority, filing: bool
+) -> None:
     """Keeps the whole scan in one transaction. In observe mode no case is opened."""
     run_id = shown["run"]["id"]
-    inputs = {"authority": authority, "at": found.at}
+    # Of everybody known only those a verdict rests on: a store keeps this for years.
+    rests_on = needed(authority, [one.change for one in found.changes])
+    inputs = {"authority": replace(authority, directory=rests_on), "at": found.at}
     seen = {finding.id for finding in found.findings}
     open_before = store.findings.open()
     unread = found.unread()
@@ -176,7 +200,7 @@ def _commit(store: Store, join: Unit | None, found: Scan, shown: dict[str, Any],
             document=json.dumps(shown).encode(),
             seen=tuple(Seen(finding, inputs) for finding in found.findings),
             closed=tuple(
-                one for one, known in open_before.items() if one not in seen and known.finding.key not in unread
+                finding for finding, one in open_before.items() if finding not in seen and one.finding.key not in unread
             ),
             accepted=tuple(
                 stores.Reading(resource.key, resource.attributes, found.read_at, "no drift anyone must answer for")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from agent.attribute import attribute
+from agent.attribute import Attributed, attribute
 from agent.authorise import Estate, authorise, verdict
 from agent.compare import Hidden, compare
 from agent.judge import Rule, judge, trail_findings
@@ -35,6 +35,8 @@ from agent.model import (
     Violation,
 )
 from agent.motion import in_motion, moving
+from agent.named import OPERATIONAL
+from agent.people import known
 from agent.plan import Known, plan
 from agent.rereading import reread
 from agent.resources import Spec
@@ -109,19 +111,20 @@ class Scan:
 
 def scan(got: Collected, now: datetime) -> Scan:
     """One pass of the line: compare → attribute → authorise → judge → plan."""
+    got = replace(got, trail=known(got.trail, got.authority.directory))
     live = replace(got.live, gaps=(*got.live.gaps, *_never_read(got)))
     accepted = {key: reading.attributes for key, reading in got.accepted.items()}
     since = {key: reading.at for key, reading in got.accepted.items()}
-    resources = (*got.declared.resources, *live.resources)
+    resources = (*got.declared.resources, *got.declared.named, *live.resources)
 
     compared = compare(got.declared, live, accepted, got.specs, complete=got.complete)
-    attributed = attribute(compared.drifts, got.trail, resources, since, got.specs)
+    attributed = _attributed(got, compared.drifts, resources, since, now)
     resources = (*resources, *attributed.gone)
     read = reread(attributed.findings, got.states, got.declared.states, accepted, since, got.specs)
     told = _states(got, attributed.changes, now)
     findings = _stories(got, read.findings, told, resources, now)
     violations = judge(findings, got.rules, got.specs)
-    silent = (Gap(Scope(type="tickets"), why) for why in got.authority.tickets.unanswered)
+    silent = _unanswered(got.authority)
     gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *silent, *in_motion(got.declared.states))
     per_account = Counter(resource.key.account for resource in got.declared.resources)
     actions = plan(violations, findings, got.known, Hidden(gaps), per_account, now)
@@ -141,6 +144,7 @@ def scan(got: Collected, now: datetime) -> Scan:
             *live.limits,
             *compared.limits,
             *read.limits,
+            *got.trail.limits,
             *_unresolved(attributed.unresolved),
         ),
         declared=len(got.declared.resources),
@@ -152,6 +156,28 @@ def scan(got: Collected, now: datetime) -> Scan:
         pending=got.declared.pending,
         states=got.declared.states,
         keep=tuple(replace(one, reread=read.fingerprints.get(one.stack, ())) for one in told.keep),
+    )
+
+
+def _unanswered(authority: Authority) -> Iterator[Gap]:
+    """Tickets and people that could not be asked for: whoever left is not noticed meanwhile."""
+    yield from (Gap(Scope(type="tickets"), why) for why in authority.tickets.unanswered)
+    yield from (Gap(Scope(type="identities"), why) for why in authority.directory.unread)
+
+
+def _attributed(
+    got: Collected, drifts: Sequence[Drift], resources: Iterable[Resource], since: Mapping[Key, datetime], now: datetime
+) -> Attributed:
+    """Whose each difference is, as far as calls have come."""
+    return attribute(
+        drifts,
+        got.trail,
+        resources,
+        since,
+        got.specs,
+        first_seen=got.known.first_seen,
+        now=now,
+        grace=timedelta(seconds=got.authority.grace),
     )
 
 
@@ -201,25 +227,32 @@ def _never_read(got: Collected) -> list[Gap]:
 
 
 def _unresolved(changes: Sequence[Change]) -> list[Limit]:
-    """Calls no resource specification knows: kept, judged, and told by name."""
+    """Calls whose target is not known: kept, judged, and told by name."""
     if not changes:
         return []
     actions = Counter(change.action for change in changes)
     named = ", ".join(f"{action} ×{count}" if count > 1 else action for action, count in sorted(actions.items()))
-    return [Limit(Scope(), f"changes by calls that no resource specification knows: {named}", len(changes))]
+    return [Limit(Scope(), f"changes by calls whose target is not known: {named}", len(changes))]
 
 
 def _matters(finding: Finding) -> bool:
     """Drift, or a change that was not plainly allowed: the rest is evidence, counted and not reported one by one.
 
-    What is in no configured stack is listed, and no finding by itself.
+    What is in no configured stack is listed, and no finding by itself; neither is that something was started or stopped.
     """
+    if not finding.drifts and finding.changes and all(map(_is_operation, finding.changes)):
+        return False
     quiet = ("authorised", "authorised-emergency", "service-made")
     if finding.differences == finding.drifts and finding.to_explain == ():
         if finding.drifts and not finding.changes and not finding.unexplained:
             return False
         return bool(finding.unexplained) or finding.verdict.outcome not in quiet
     return True
+
+
+def _is_operation(item: JudgedChange) -> bool:
+    touches = item.change.touches
+    return bool(touches) and all(touch.type in OPERATIONAL for touch in touches)
 
 
 def _status(

@@ -258,7 +258,9 @@ def default(field: inspect.Field) -> str:
 def kind(field: inspect.Field) -> str:
     match field.type:
         case inspect.StrType() | inspect.LiteralType():
-            return "duration" if field.name in ("lookback", "tolerance", "grace") else "text"
+            return "duration" if field.name in ("lookback", "keep", "tolerance", "grace") else "text"
+        case inspect.UnionType(types=(inspect.StrType(), inspect.VarTupleType())):
+            return "text, or list of text"
         case inspect.IntType():
             return "number"
         case inspect.BoolType():

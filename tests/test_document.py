@@ -219,6 +219,7 @@ def test_every_key_of_the_schema_is_written_and_every_key_written_is_in_the_sche
     [
         (("properties", "status"), model.Status),
         (("$defs", "channel"), model.Channel),
+        (("$defs", "identity"), model.IdentityClass),
         (("$defs", "actor", "properties", "kind"), model.ActorKind),
         (("$defs", "verdict", "properties", "outcome"), model.Outcome),
         (("$defs", "verdict", "properties", "tests", "items", "properties", "result"), model.Result),
@@ -259,8 +260,20 @@ def test_a_clean_scan() -> None:
         "events": 1,
         "changes": 0,
         "denied": 0,
+        "failed": 0,
         "newest_event": "2026-03-02T08:00:00Z",
         "gaps": [],
+        "places": [
+            {
+                "account": "111122223333",
+                "region": "eu-west-1",
+                "events": 1,
+                "oldest": "2026-03-02T08:00:00Z",
+                "newest": "2026-03-02T08:00:00Z",
+                "verified_until": None,
+            }
+        ],
+        "attempts": [],
     }
 
 
@@ -282,6 +295,7 @@ def test_a_change_by_hand_is_told_with_who_what_and_which_test_failed() -> None:
             "event_ids": change["event_ids"],
             "score": 0.95,
             "why": "set visibility_timeout_seconds to the value that is live",
+            "together": [],
         }
     ]
     assert (finding["verdict"]["outcome"], finding["severity"]) == ("unauthorised", "medium")

@@ -24,27 +24,29 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("model", "clean", "shipped", "tables", "tags", "toml_file"),
     ("config", "seal"),
     ("resources",),
+    ("named",),
     # The line: pure.
-    ("equal", "motion"),
+    ("equal", "motion", "naming", "people", "unseen"),
+    ("explain",),
     ("authorise", "attribute", "compare", "exposure", "rereading", "twice"),
-    ("commits", "facts", "plan", "states"),
+    ("access", "commits", "facts", "plan", "states"),
     ("judge",),
     ("rules", "scan"),
     ("document",),
     # What reads, keeps and files.
     ("declared", "live", "store", "tickets", "trail"),
-    ("child", "filing", "proposal", "report", "stacks", "ticketing", "watch"),
+    ("child", "directory", "filing", "ingest", "proposal", "report", "stacks", "ticketing", "watch"),
     ("collect",),
-    ("settle", "survey"),
+    ("inquiry", "settle", "survey"),
     ("gather",),
     ("run",),
-    ("proof",),
+    ("imports", "proof"),
     ("demo",),
     ("cli",),
 )
 """Modules and folders of `agent`, lowest first: each imports from lower tiers only, never from its own."""
 
-PURE = ("model", "clean", "tags", "seal", *(name for tier in TIERS[2:9] for name in tier))
+PURE = ("model", "clean", "tags", "seal", *(name for tier in TIERS[2:11] for name in tier))
 """No I/O, no clock, no environment; `rules` reads rule files."""
 
 HARMLESS = {

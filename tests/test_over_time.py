@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from line import END, GROUP_KEY, QUEUE_KEY, group, live, passes, queue, rule, ticket
-from trail_records import ACCOUNT, QUEUE, record, trail_of
+from trail_records import ACCOUNT, QUEUE, assume, in_role, record, trail_of, user
 
 from agent.declared.sensitive import seal_alike, seal_calls
 from agent.model import Gap, Scope, Secret, Snapshot, TicketScope
@@ -76,11 +78,13 @@ def test_a_value_the_code_calls_sensitive_is_sealed_in_the_calls_too() -> None:
     key = b"k" * 32
     declared = queue(visibility_timeout_seconds=seal(key, "60"))
     side = Snapshot("declared", END, (declared,))
-    trail = seal_calls(side, trail_of(record()), key)
-    (touch,) = trail.changes[0].touches
+    (change,) = seal_calls(side, trail_of(record()).changes, key)
+    (touch,) = change.touches
     assert isinstance(touch.sets["visibility_timeout_seconds"], Secret)
-    assert trail.changes[0].request == {}
-    assert seal_calls(Snapshot("declared", END, (queue(),)), trail_of(record()), key) == trail_of(record())
+    assert change.request == {}
+    assert seal_calls(side, [change], key) == (change,)
+    changes = trail_of(record()).changes
+    assert seal_calls(Snapshot("declared", END, (queue(),)), changes, key) == changes
     # Sealed on both sides, the call still explains what is live.
     assert touch.sets["visibility_timeout_seconds"] == seal(key, "60")
 
@@ -92,19 +96,18 @@ def test_what_a_stack_that_was_not_read_may_call_sensitive_is_sealed_whole() -> 
     shut = seal_alike(lost, live(seen), key)
     assert "canary-9d2e" not in repr(shut)
     assert shut.resources[0].key == QUEUE_KEY
-    calls = seal_calls(
-        lost, trail_of(record(requestParameters={"queueUrl": QUEUE, "attributes": {"Policy": "canary-9d2e"}})), key
-    )
+    canary = record(requestParameters={"queueUrl": QUEUE, "attributes": {"Policy": "canary-9d2e"}})
+    calls = seal_calls(lost, trail_of(canary).changes, key)
     assert "canary-9d2e" not in repr(calls)
     nameless = record("CreateThing", "ec2", requestParameters={"note": "canary-9d2e"})
-    assert "canary-9d2e" not in repr(seal_calls(lost, trail_of(nameless), key))
+    assert "canary-9d2e" not in repr(seal_calls(lost, trail_of(nameless).changes, key))
     # What a stack that was read declares, and what lies in another account, stays legible.
     half = Snapshot("declared", END, (queue(),), lost.gaps)
     assert seal_alike(half, live(seen), key) == live(seen)
-    assert seal_calls(half, trail_of(record()), key) == trail_of(record())
+    assert seal_calls(half, trail_of(record()).changes, key) == trail_of(record()).changes
     other = Snapshot("declared", END, gaps=(Gap(Scope("999999999999"), "state: denied"),))
     assert seal_alike(other, live(seen), key) == live(seen)
-    assert seal_calls(other, trail_of(nameless), key) == trail_of(nameless)
+    assert seal_calls(other, trail_of(nameless).changes, key) == trail_of(nameless).changes
 
 
 def test_two_stacks_with_one_address_need_a_ticket_that_says_which() -> None:
@@ -112,3 +115,43 @@ def test_two_stacks_with_one_address_need_a_ticket_that_says_which() -> None:
     named = ticket(scope=TicketScope(addresses=("aws_sqs_queue.orders",)))
     found = passes(declared=[queue(), other], seen=[SLOW], records=[CLAIMED], tickets=[named])
     assert [finding.verdict.failed for finding in found.findings] == [("scope",)]
+
+
+ROLE = in_role("deploy", "x", "ASIADEPLOY")
+DELIVERED = [
+    assume(user(), "deploy", "x", "ASIADEPLOY", at="09:00:00", sourceIdentity="erik@acme.example"),
+    record(at="09:30:00", userIdentity=ROLE),
+    record(at="10:00:00", requestParameters={"queueUrl": QUEUE, "attributes": {"VisibilityTimeout": "7"}}),
+    record(at="11:00:00", userIdentity=ROLE),
+    record(at="11:00:00", requestParameters={"queueUrl": QUEUE, "attributes": {"DelaySeconds": "1"}}),
+    record(at="11:30:00", errorCode="AccessDenied"),
+    record("StopLogging", "cloudtrail", at="12:00:00", requestParameters={"name": "t"}),
+    record("StartLogging", "cloudtrail", at="12:20:00", requestParameters={"name": "t"}),
+    record("DeleteQueue", at="13:00:00", requestParameters={"queueUrl": f"{QUEUE}-2"}),
+]
+
+
+def told(records: list[dict[str, Any]]) -> Any:
+    found = passes(declared=[queue(), group()], seen=[SLOW, group(), rule(22)], accepted=[queue()], records=records)
+    return found.findings, found.violations, found.actions, found.gaps, found.status
+
+
+PERFECT = told(DELIVERED)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(DELIVERED), st.lists(st.sampled_from(DELIVERED), max_size=6))
+def test_reordered_and_doubled_delivery_gives_the_same_findings(
+    order: list[dict[str, Any]], twice: list[dict[str, Any]]
+) -> None:
+    assert told([*twice, *order, *twice]) == PERFECT
+
+
+def test_the_delivered_story_has_findings_of_every_sort() -> None:
+    findings, violations, actions, gaps, status = PERFECT
+    assert status == "violations"
+    assert len(gaps) == 1
+    assert {one.key.type for one in findings} == {"aws_sqs_queue", "aws_security_group", "aws_cloudtrail"}
+    assert any(one.candidates for one in findings)
+    assert violations
+    assert actions

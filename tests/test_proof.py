@@ -52,6 +52,24 @@ def test_an_estate_in_order(estate: Estate) -> None:
         assert (store.scans.last(), store.findings.open()) == ((), {})
 
 
+def test_a_queue_that_is_not_there_and_people_that_are_wrong(estate: Estate) -> None:
+    with estate.recorder.paused():
+        sqs = estate.client("ops", "sqs")
+        url = sqs.create_queue(QueueName="events")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="stays")
+    told = f'source = ["trail", "eventbridge:{url}", "eventbridge:{url}-2"]'
+    (estate.folder / "people.yaml").write_text("people:\n  - id: dana\n    kind: contractor\n")
+    estate.configure(CONFIG.replace('source = "trail"', told) + '[identities]\nfile = "people.yaml"\n')
+    found = dict(wrong(proved(estate)))
+    with estate.recorder.paused():
+        left = sqs.receive_message(QueueUrl=url)["Messages"]
+        sqs.delete_queue(QueueUrl=url)
+    assert [one["Body"] for one in left] == ["stays"]
+    assert sorted(found) == ["identities", "trail cloudtrail"]
+    assert "events-2: " in found["trail cloudtrail"]
+    assert "people.yaml:2: " in found["identities"]
+
+
 def test_what_is_denied_is_named_once_with_its_count(estate: Estate) -> None:
     estate.recorder.deny(OURS, "sns:*")
     estate.recorder.deny(OURS, "iam:Get*")

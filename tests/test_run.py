@@ -1,11 +1,12 @@
 """One scan from end to end: what it keeps, what it files, how it ends, and what is never written down."""
 
 import contextlib
+import gzip
 import json
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,8 @@ from agent.config import ConfigError, aws_environment, load
 from agent.demo.recorder import Recorder
 from agent.model import Gap, Scope, Snapshot, Trail
 from agent.run import install_key, run
-from agent.store import Store, Unit, connect
+from agent.store import Store, Unit, connect, schema
+from agent.trail.source import Feed
 
 OBSERVING = CONFIG.replace('mode = "file"', 'mode = "observe"')
 
@@ -212,24 +214,56 @@ def test_drift_is_measured_against_the_reading_accepted_before(estate: Estate) -
     assert {key.type for key in accepted} >= {"aws_sqs_queue", "aws_iam_role", "aws_s3_bucket"}
 
 
-@pytest.mark.parametrize("source", ["lookup", "s3://small-estate-trail/logs"])
+SOURCES = {
+    "lookup": '"lookup"',
+    "bucket": '"s3://small-estate-trail/logs"',
+    "notified": '["s3://small-estate-trail/other", "s3-notifications:QUEUE"]',
+    "bus": '"eventbridge:QUEUE"',
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
 def test_the_trail_comes_from_wherever_it_is(estate: Estate, source: str) -> None:
-    estate.configure(OBSERVING.replace('source = "trail"', f'source = "{source}"').replace('"1d"', '"1h"'))
-    estate.set_timeout(5, who=f"dana{len(source)}")
     with estate.recorder.paused():
-        s3 = estate.client("ops", "s3")
+        s3, sqs = estate.client("ops", "s3"), estate.client("ops", "sqs")
         s3.create_bucket(Bucket="small-estate-trail")
-    estate.recorder.deliver("small-estate-trail", "logs")
+        queue_url = sqs.create_queue(QueueName="small-estate-events")["QueueUrl"]
+    configured = SOURCES[source].replace("QUEUE", queue_url)
+    estate.configure(OBSERVING.replace('source = "trail"', f"source = {configured}").replace('"1d"', '"1h"'))
+    estate.set_timeout(5, who=f"dana-{source}")
+    delivered = estate.recorder.deliver("small-estate-trail", "logs")
+    with estate.recorder.paused():
+        for body in told(s3, delivered, source):
+            sqs.send_message(QueueUrl=queue_url, MessageBody=body)
     try:
         done = estate.scan()
+        with estate.recorder.paused():
+            counted = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
     finally:
         with estate.recorder.paused():
             for entry in s3.list_objects_v2(Bucket="small-estate-trail").get("Contents", ()):
                 s3.delete_object(Bucket="small-estate-trail", Key=entry["Key"])
             s3.delete_bucket(Bucket="small-estate-trail")
-    assert done.scan.gaps == ()
+            sqs.delete_queue(QueueUrl=queue_url)
+    assert [gap for gap in done.scan.gaps if "small-estate-trail/other" not in gap.why] == []
     (finding,) = [one for one in done.scan.findings if one.address == "aws_sqs_queue.orders"]
-    assert f"dana{len(source)}" in {item.change.actor.name for item in finding.changes}
+    assert f"dana-{source}" in {item.change.actor.name for item in finding.changes}
+    left = [int(counted[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible")]
+    assert left == [0, 0]
+
+
+def told(s3: Any, delivered: Sequence[str], source: str) -> Iterator[str]:
+    """Bodies of the messages that tell of the log files, or hold their events."""
+    for key in delivered:
+        if source == "notified":
+            where = {"bucket": {"name": "small-estate-trail"}, "object": {"key": key}}
+            yield json.dumps({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": where}]})
+        if source == "bus":
+            body = gzip.decompress(s3.get_object(Bucket="small-estate-trail", Key=key)["Body"].read())
+            for event in json.loads(body)["Records"]:
+                service = event["eventSource"].removesuffix(".amazonaws.com")
+                kind = {"detail-type": "AWS API Call via CloudTrail", "source": f"aws.{service}", "account": ACCOUNT}
+                yield json.dumps({"version": "0", "id": event["eventID"], **kind, "detail": event})
 
 
 # --- what breaks ---------------------------------------------------------------------------------------------
@@ -288,7 +322,10 @@ def test_a_stack_that_breaks_hides_its_account_and_nothing_hangs(
 
 
 def test_a_trail_that_breaks_is_a_finding(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_units(monkeypatch, lambda unit: unit.kind == "trail")
+    def broken(_collector: Collector, _args: Mapping[str, Any]) -> list[Feed]:
+        raise ValueError(f"invalid literal: '{CANARY}'")
+
+    monkeypatch.setattr(Collector, "feeds", broken)
     done = estate.scan()
     (gap,) = done.scan.gaps
     assert gap.scope == Scope(type="cloudtrail")
@@ -313,16 +350,15 @@ def test_what_cannot_be_stored_is_a_gap(estate: Estate, monkeypatch: pytest.Monk
 
 def test_a_unit_that_takes_longer_than_its_lease_is_read_once(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gather, "LEASE", timedelta(seconds=0.8))
-    read, runs = Collector.run, []
+    feeds, runs = Collector.feeds, []
 
-    def slow(collector: Collector, unit: Unit) -> Snapshot | Trail:
-        if unit.kind == "trail":
-            runs.append(unit.fence)
-            time.sleep(2)
-        return read(collector, unit)
+    def slow(collector: Collector, args: Mapping[str, Any]) -> list[Feed]:
+        runs.append(args)
+        time.sleep(2)
+        return feeds(collector, args)
 
-    monkeypatch.setattr(Collector, "run", slow)
-    assert (estate.scan().scan.status, runs) == ("clean", [1])
+    monkeypatch.setattr(Collector, "feeds", slow)
+    assert (estate.scan().scan.status, len(runs)) == ("clean", 1)
 
 
 def test_the_scan_is_a_process_of_its_own(
@@ -396,3 +432,10 @@ def test_no_secret_reaches_disk_or_output(estate: Estate) -> None:
     for said in (done.stdout, done.stderr, report.stdout, report.stderr):
         assert CANARY not in said
     assert [path.name for path in ours if CANARY.encode() in path.read_bytes()] == []
+    # Packed columns hide text from a search of the file.
+    with store_of(estate) as store, store.database.read() as connection:
+        rows = {table.name: repr(connection.execute(table.select()).all()) for table in schema.METADATA.sorted_tables}
+    assert "TagQueue" in rows["trail_entries"]
+    assert [name for name, said in rows.items() if CANARY in said] == []
+    for asked in (("who", "aws_sqs_queue.orders"), ("access",), ("status",)):
+        assert CANARY not in estate.driftwarden("trail", *asked, "--output", "json").stdout

@@ -10,6 +10,7 @@ from line import GROUP_KEY, NOON, QUEUE_KEY, RULES, SPECS, group, live, passes, 
 from trail_records import ACCOUNT, END, REGION, START, record, trail_of
 
 from agent.attribute import finding_id
+from agent.facts import seen
 from agent.model import (
     GLOBAL,
     Authority,
@@ -151,7 +152,7 @@ def test_calls_nobody_knows_are_a_limit_by_name() -> None:
     calls = [record("CreateThing", "quicksight", at=f"12:00:0{n}", requestParameters={}) for n in range(2)]
     calls.append(record("DeleteThing", "quicksight", requestParameters={}))
     (limit,) = [one for one in passes(records=calls).limits if "quicksight" in one.why]
-    said = "changes by calls that no resource specification knows: quicksight:CreateThing ×2, quicksight:DeleteThing"
+    said = "changes by calls whose target is not known: quicksight:CreateThing ×2, quicksight:DeleteThing"
     assert limit == Limit(Scope(), said, 3)
 
 
@@ -201,6 +202,38 @@ def test_for_what_the_code_does_not_set_the_reference_is_the_accepted_reading() 
     assert [drift.attribute for drift in before.drifts] == ["delay_seconds"]
     accepted = {QUEUE_KEY: Reading(seen.attributes, START)}
     assert scan(collected(recorded, live=live(seen), accepted=accepted), END).drifts == ()
+
+
+# --- whose it is ---------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_what_nobody_compares_is_told_with_its_address() -> None:
+    arn = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/web/0123456789abcdef"
+    named = Resource(Key(ACCOUNT, REGION, "aws_lb", arn), {}, (arn,), address="aws_lb.web", stack="shop")
+    deleted = record("DeleteLoadBalancer", "elasticloadbalancing", requestParameters={"loadBalancerArn": arn})
+    trail = trail_of(deleted, specs=SPECS)
+    got = collected(queue(), declared=Snapshot("declared", END, (queue(),), named=(named,)), trail=trail)
+    (finding,) = scan(replace(got, live=live(queue())), END).findings
+    assert (finding.key, finding.address, finding.stack) == (named.key, "aws_lb.web", "shop")
+    assert finding.notes == ("aws_lb is not compared: only the calls on it are known",)
+    assert (finding.verdict.outcome, finding.drifts) == ("unauthorised", ())
+
+
+def test_an_earlier_call_to_the_same_effect_does_not_take_the_drift_from_the_later_one() -> None:
+    """It was clean in between, so that somebody put it back whom the trail does not show."""
+    service = {"type": "AWSService", "invokedBy": "autoscaling.amazonaws.com"}
+    before = record(at="10:00:00", userIdentity=service, userAgent="autoscaling.amazonaws.com")
+    found = passes(
+        declared=[queue()],
+        seen=[CHANGED],
+        accepted=[queue()],
+        since=NOON - timedelta(hours=1),
+        records=[before, record()],
+    )
+    (finding,) = found.findings
+    assert [one.change.actor.name for one in finding.candidates] == ["dana"]
+    (part,) = seen(finding, SPECS)
+    assert (part.facts["kind"], part.facts["actor_kind"]) == (("changed",), ("person",))
 
 
 # --- properties ----------------------------------------------------------------------------------------------
@@ -268,3 +301,14 @@ def test_a_change_of_it_that_does_not_explain_it_is_judged_and_its_being_there_i
         "eventID": "0" * 8 + "-0000-0000-0000-" + "0" * 12,
     }
     assert passes(seen=[STRANGER], records=[by_service], complete=False).findings == ()
+
+
+def test_starting_and_stopping_is_listed_and_no_finding() -> None:
+    asked = {"instancesSet": {"items": [{"instanceId": "i-0aaaaaaaaaaaaaaaa"}]}}
+    stopped = record("StopInstances", "ec2", requestParameters=asked)
+    found = passes(declared=[queue()], seen=[queue()], records=[stopped])
+    assert (found.findings, found.status) == ((), "clean")
+    ((change,),) = [[item.change for item in found.changes]]
+    assert [touch.type for touch in change.touches] == ["aws_ec2_instance_state"]
+    tagged = record("CreateTags", "ec2", requestParameters={"resourcesSet": {"items": [{"resourceId": "vol-1"}]}})
+    assert len(passes(declared=[queue()], seen=[queue()], records=[stopped, tagged]).findings) == 1

@@ -22,6 +22,31 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What the trail has of one account and region."""
+
+    account: str
+    region: str
+    events: int
+    newest: str
+    verified: str
+    """Until when digests prove it complete; empty: not checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Calls of one actor that were refused."""
+
+    actor: str
+    account: str
+    count: int
+    densest: int
+    first: str
+    last: str
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrailRead:
     """What was read of CloudTrail."""
 
@@ -33,6 +58,9 @@ class TrailRead:
     changes: int
     denied: int
     gaps: tuple[Note, ...]
+    failed: int = 0
+    places: tuple[Place, ...] = ()
+    attempts: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +101,21 @@ def coverage(item: Mapping[str, Any]) -> Coverage:
             trail["changes"],
             trail["denied"],
             trail_gaps,
+            trail.get("failed", 0),
+            tuple(map(_place, trail.get("places", ()))),
+            tuple(map(_refused, trail.get("attempts", ()))),
         ),
     )
+
+
+def _place(item: Mapping[str, Any]) -> Place:
+    newest, verified = moment(item["newest"] or ""), moment(item["verified_until"] or "")
+    return Place(item["account"], item["region"], item["events"], newest, verified)
+
+
+def _refused(item: Mapping[str, Any]) -> Refused:
+    times = moment(item["first"]), moment(item["last"])
+    return Refused(item["actor"], item["account"], item["count"], item["densest"], *times, tuple(item["actions"]))
 
 
 def _notes(items: Iterable[Mapping[str, Any]]) -> tuple[Note, ...]:

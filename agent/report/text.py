@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from agent.clean import clean
 from agent.judge import Rule
 from agent.model import SEVERITIES
 from agent.report.content import Call, Difference, Judged, Report, Story
-from agent.report.coverage import Coverage, Note
+from agent.report.coverage import Coverage, Note, TrailRead
 from agent.report.values import CHANNELS, TESTS, words
 from agent.rules import Checked
 
@@ -41,7 +41,7 @@ def findings_table(report: Report, width: int, *, colour: bool = False) -> str:
         for story in report.stories
     ]
     heads = ("Severity", "Resource", "What changed", "Who", "Authority", "Case")
-    return _table(heads, rows, width, _painter(colour)) if rows else "Nothing needs a decision."
+    return table(heads, rows, width, _painter(colour)) if rows else "Nothing needs a decision."
 
 
 def finding_detail(report: Report, finding: str, width: int) -> str | None:
@@ -55,7 +55,7 @@ def rules_table(rules: Sequence[Rule], width: int, *, colour: bool = False) -> s
     """The rules by severity, the worst first: severity, id, title, controls."""
     ordered = sorted(rules, key=lambda rule: (-SEVERITIES.index(rule.severity), rule.id))
     rows = [(rule.severity, rule.id, rule.title, ", ".join(rule.controls)) for rule in ordered]
-    return _table(("Severity", "Rule", "Title", "Controls"), rows, width, _painter(colour))
+    return table(("Severity", "Rule", "Title", "Controls"), rows, width, _painter(colour))
 
 
 def examples_table(checked: Iterable[Checked], width: int) -> str:
@@ -69,7 +69,7 @@ def examples_table(checked: Iterable[Checked], width: int) -> str:
         )
         for one in checked
     ]
-    return _table(("", "Rule", "Example", ""), rows, width)
+    return table(("", "Rule", "Example", ""), rows, width)
 
 
 def coverage_lines(report: Report) -> list[str]:
@@ -81,9 +81,23 @@ def coverage_lines(report: Report) -> list[str]:
         f"{c.live:,} live resources read",
         f"trail {trail.start} to {trail.end}: {trail.changes:,} changes in {trail.events:,} events, "
         f"{trail.denied:,} denied, newest event {trail.newest or 'none'}",
+        *_places(trail),
         *_notes("not read", c),
         f"{_count(c.limits)} never read: see the report" if c.limits else "no limits",
     ]
+
+
+def _places(trail: TrailRead) -> Iterator[str]:
+    """In one line where the trail comes from, and whether anything proves it complete."""
+    if trail.places:
+        accounts, regions = {one.account for one in trail.places}, {one.region for one in trail.places}
+        proven = sum(bool(one.verified) for one in trail.places)
+        checked = f"{proven} of {len(trail.places)} checked against digests" if proven else "log files not checked"
+        yield f"trail of {_counted(accounts, 'account')} in {_counted(regions, 'region')}, {checked}"
+
+
+def _counted(names: Collection[str], what: str) -> str:
+    return f"{len(names)} {_plural(what, len(names))}"
 
 
 def merged_table(report: Report, width: int) -> str:
@@ -99,7 +113,7 @@ def merged_table(report: Report, width: int) -> str:
         for one in report.merged
     ]
     heads = ("Stack", "Resource", "Merged, not applied", "Configured", "Recorded")
-    return _table(heads, rows, width) if rows else ""
+    return table(heads, rows, width) if rows else ""
 
 
 def unlisted_lines(report: Report) -> list[str]:
@@ -194,7 +208,7 @@ def _painter(colour: bool) -> Mapping[str, str]:
     return _COLOURS if colour else {}
 
 
-def _table(
+def table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, colours: Mapping[str, str] | None = None
 ) -> str:
     """Rows under their heads; cells wrap, so that nothing is cut off. The first column may be coloured by its word."""

@@ -36,7 +36,10 @@ def drift(kind: str, type_: str, id_: str, address: str = "", **fields: Any) -> 
 
 def actor(name: str, kind: str = "person", how: str = "SSO session name", confidence: float = 0.9) -> Json:
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/Engineer/{name}"
-    return {"name": name, "kind": kind, "arn": arn, "how": how, "confidence": confidence}
+    return {"name": name, "kind": kind, "arn": arn, "how": how, "confidence": confidence} | {
+        "person": None,
+        "team": None,
+    }
 
 
 def tested(**results: str) -> list[Json]:
@@ -55,6 +58,8 @@ def call(event: str, time: str, action: str, who: Json, judged: Json, channel: s
         "time": f"2026-03-02T{time}Z",
         "action": action,
         "channel": channel,
+        "identity": "iam-user",
+        "tool": None,
         "source_ip": "203.0.113.24",
         "actor": who,
         "verdict": judged,
@@ -207,7 +212,7 @@ def _findings() -> list[Json]:
             severity="critical",
             rules=["public-exposure-by-hand", "sensitive-change-by-hand", "unticketed-change"],
             case="0123456789abcdef",
-            candidates=[{"event_ids": ["e1"], "score": 0.95, "why": "created it"}],
+            candidates=[{"event_ids": ["e1"], "score": 0.95, "why": "created it", "together": []}],
         ),
         finding(
             2,
@@ -271,6 +276,11 @@ def _case(key: str, title: str, severity: str, ticket: str | None, *findings: st
     return {**values, "findings": list(findings), "rules": [], "controls": []}
 
 
+def _place(region: str, events: int, newest: str, verified: str | None) -> dict[str, Any]:
+    seen = {"oldest": "2026-02-23T09:00:00Z", "newest": newest, "verified_until": verified}
+    return {"account": ACCOUNT, "region": region, "events": events, **seen}
+
+
 def _scoped(scope: str, why: str, resources: int = 0) -> Json:
     return {"scope": scope, "why": why, "resources": resources}
 
@@ -319,8 +329,27 @@ def document() -> Json:
                 "events": 8412,
                 "changes": len(changes),
                 "denied": 1,
+                "failed": 3,
                 "newest_event": "2026-03-02T09:13:00Z",
                 "gaps": [trail_gap],
+                "places": [
+                    _place("eu-west-1", 8000, "2026-03-02T09:13:00Z", "2026-03-02T08:00:00Z"),
+                    _place("us-east-1", 412, "2026-03-02T09:10:00Z", None),
+                ],
+                "attempts": [
+                    {
+                        "actor": "<b>mallory</b>",
+                        "arn": f"arn:aws:iam::{ACCOUNT}:user/mallory",
+                        "account": ACCOUNT,
+                        "count": 40,
+                        "densest": 22,
+                        "first": "2026-03-01T02:00:00Z",
+                        "last": "2026-03-01T03:00:00Z",
+                        "errors": ["AccessDenied"],
+                        "actions": ["ec2:RunInstances", "iam:CreateUser"],
+                        "source_ips": ["203.0.113.9"],
+                    }
+                ],
             },
         },
         "states": [

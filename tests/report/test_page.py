@@ -103,6 +103,8 @@ def test_the_page_says_what_the_scan_found(document: Json) -> None:
         "6 findings need a decision , in 3 cases. The scan is incomplete:",
         "29 of 31 declared (93 %)",
         "9 in 8,412 events, 1 denied",
+        "us-east-1 412 2026-03-02 09:10:00 UTC not checked against digests",
+        "<b>mallory</b> 111122223333 40 22",
         "LookupEvents: AccessDenied for role driftwarden-reader",
         "aws_security_group.web and 1 more: changed by dana@acme.example (console) without authority",
         "from_port 22 protocol tcp source 0.0.0.0/0",

@@ -187,6 +187,7 @@ def test_coverage_in_lines(document: Json) -> None:
         "29 of 31 declared resources compared (93 %), 1,312 attributes; 44 live resources read",
         "trail 2026-02-23 09:14:00 UTC to 2026-03-02 09:14:00 UTC: 9 changes in 8,412 events, 1 denied, "
         "newest event 2026-03-02 09:13:00 UTC",
+        "trail of 1 account in 2 regions, 1 of 2 checked against digests",
         "not read: 111122223333/eu-central-1/*/*: declared there, but not configured to be read (2 resources)",
         "not read: 111122223333/us-east-1/*/*: LookupEvents: AccessDenied for role driftwarden-reader",
         "2 limits never read: see the report",
