@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test oracle-sweep lint format types check install bench docs wheel wheel-demo lock clean
+.PHONY: demo test oracle-sweep attribution-sweep lint format types check install bench docs wheel wheel-demo lock clean
 
 demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
 	$(BIN)/driftwarden demo --out demo-out
@@ -16,6 +16,9 @@ test: $(VENV)/.installed ## the whole test suite
 oracle-sweep: $(VENV)/.installed ## random expressions and configurations, and all root modules, against the real terraform
 	$(BIN)/python scripts/oracle_sweep.py
 	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -m sweep tests/declared/modules_oracle
+
+attribution-sweep: $(VENV)/.installed ## who changed what, among thousands of decoys: twenty more estates
+	$(BIN)/pytest -m sweep tests/attribution
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -42,6 +45,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 bench: $(VENV)/.installed ## ratios against `terraform plan`; needs terraform and the AWS provider
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/declared.py
+	$(BIN)/python benchmarks/trail.py
+	PYTHONPATH=. $(BIN)/python benchmarks/attribution.py
 
 docs: $(VENV)/.installed ## the generated pages in docs/
 	$(BIN)/python scripts/generate_docs.py

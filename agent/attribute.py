@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 
 from agent.clean import several
 from agent.explain import Explanation, best_first, explain, joined
@@ -28,7 +29,7 @@ from agent.model import (
     Trail,
     Verdict,
 )
-from agent.naming import Names
+from agent.naming import Names, aimed
 from agent.resources import Spec
 from agent.unseen import Unseen
 
@@ -63,18 +64,14 @@ class Attributed:
         if known is not None:
             return known
         targets = self._names.targets(change)
-        return replace(change, targets=targets) if targets != change.targets else change
+        return aimed(change, targets) if targets != change.targets else change
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """One finding for each resource that drifted or was changed, in the order of their keys."""
         told = {finding.key for finding in self.explained}
-        stories: dict[Key, list[Change]] = defaultdict(list)
-        for change in self.changes:
-            for owner in self._names.owners(change.targets) if change.targets else ():
-                if owner not in told:
-                    stories[owner].append(change)
-        changed = (_finding(key, (), changes, self._names) for key, changes in stories.items())
+        stories = _stories(self.changes, self._names)
+        changed = (_finding(key, (), changes, self._names) for key, changes in stories.items() if key not in told)
         return tuple(sorted((*self.explained, *changed), key=_place))
 
     @property
@@ -112,16 +109,25 @@ def attribute(
         by_key[drift.key].append(drift)
     names = Names(resources, specs, by_key)
     known = names.concerning(trail.changes, by_key.keys())
-    stories: dict[Key, list[Change]] = defaultdict(list)
-    for change in known.values():
-        for owner in names.owners(change.targets):
-            stories[owner].append(change)
+    stories = _stories(known.values(), names)
     unseen = Unseen(trail, first_seen or {}, now or trail.end, grace)
     explained = (
         _explained(_finding(key, by_key[key], stories.get(key, ()), names), clean_since.get(key), unseen, specs)
         for key in sorted(by_key, key=_parts)
     )
     return Attributed(tuple(explained), names, trail, known)
+
+
+def _stories(changes: Iterable[Change], names: Names) -> dict[Key, list[Change]]:
+    """What was done to each resource and to those of its parts that have no story of their own; some of it twice."""
+    done: dict[Key, list[Change]] = defaultdict(list)
+    for change in changes:
+        for target in change.targets:
+            done[target].append(change)
+    stories: dict[Key, list[Change]] = defaultdict(list)
+    for target, its in done.items():
+        stories[names.owner(target)] += its
+    return stories
 
 
 def finding_id(key: Key) -> FindingId:
@@ -135,6 +141,9 @@ def _parts(key: Key) -> tuple[str, str, str, str]:
 
 def _place(finding: Finding) -> tuple[str, str, str, str]:
     return _parts(finding.key)
+
+
+_order = attrgetter("time", "event_ids")
 
 
 def _finding(key: Key, drifts: Sequence[Drift], changes: Sequence[Change], names: Names) -> Finding:
@@ -151,10 +160,6 @@ def _finding(key: Key, drifts: Sequence[Drift], changes: Sequence[Change], names
         changes=tuple(JudgedChange(change, _WAITS) for change in sorted(once, key=_order)),
         notes=() if key.type in names.specs else (f"{key.type} is not compared: only the calls on it are known",),
     )
-
-
-def _order(change: Change) -> tuple[datetime, tuple[str, ...]]:
-    return change.time, change.event_ids
 
 
 def _explained(finding: Finding, clean_since: datetime | None, unseen: Unseen, specs: Mapping[str, Spec]) -> Finding:

@@ -35,7 +35,7 @@ from agent.trail import bus, digests, files, lookup, notified, s3
 from agent.trail import read as trail
 from agent.trail.claims import PATTERNS
 from agent.trail.entries import Reader
-from agent.trail.source import EVERYWHERE, Feed, once
+from agent.trail.source import EVERYWHERE, LATE, Feed, once
 
 HOME = "us-east-1"
 """Region that global services are read in, and that records their events
@@ -94,6 +94,8 @@ class Plan:
     """Account and region pairs the live reader will look at."""
     gaps: tuple[Gap, ...]
     """What is known beforehand not to be readable: accounts without credentials."""
+    accounts: Mapping[int, str] = field(default_factory=dict)
+    """Number of an `[[account]]` → its id, of those there are credentials for."""
 
 
 def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan:
@@ -127,7 +129,7 @@ def units(config: Config, sessions: Sessions, specs: Mapping[str, Spec]) -> Plan
     ]
     # Two tables of one account share what is read without a region.
     once = {(unit.kind, unit.name): unit for unit in (*stacks, *found, UnitSpec("join", "join"))}
-    return Plan(tuple(once.values()), frozenset(read), tuple(gaps))
+    return Plan(tuple(once.values()), frozenset(read), tuple(gaps), accounts)
 
 
 def _needs_aws(source: str) -> bool:
@@ -192,6 +194,10 @@ class Collector:
     pool: ThreadPoolExecutor
     """Runs the single AWS calls; never a unit, which would wait for itself."""
     cache: Path | None = None
+    last: datetime | None = None
+    """When the last scan that ended began; None: there was none."""
+    accounts: Mapping[int, str] = field(default_factory=dict)
+    """Number of an `[[account]]` → its id, of those there are credentials for."""
     calls: Calls = field(default_factory=Calls)
 
     def run(self, unit: Unit) -> Snapshot | Trail:
@@ -260,8 +266,21 @@ class Collector:
 
     @property
     def trail_start(self) -> datetime:
-        """From when on changes are looked at."""
-        return self.started_at - duration(self.config.trail.lookback)
+        """From when on changes are looked at: further back than configured where no scan ended for that long."""
+        start = self.started_at - duration(self.config.trail.lookback)
+        if self.last is not None:
+            start = min(start, self.last - LATE)
+        return max(start, self.started_at - duration(self.config.trail.keep))
+
+    def expected(self) -> tuple[tuple[str, str], ...]:
+        """Accounts and regions that must have an event where only queues are read: nobody asks those for silence."""
+        if not all(one.startswith("eventbridge:") for one in self.config.trail.sources):
+            return ()
+        return tuple(
+            (name, region)
+            for number, name in self.accounts.items()
+            for region in dict.fromkeys((HOME, *self.config.account[number].regions))
+        )
 
     def reader(self) -> Reader:
         """Digests records as far back as they are kept."""

@@ -223,24 +223,25 @@ class _Asked:
             if isinstance(was, dict) and isinstance(now, dict):
                 self.tags = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
         self.steps: list[list[_Step]] = [[] for _ in self.tags or ("",)]
+        self.why_live = f"set {attribute.name} to the value that is live"
+        self.why_other = f"set {attribute.name} to another value"
 
     def _plain(self, value: Any) -> Any:
         found = canonical(value, self.attribute.kind)
         return self.default if found is None else found
 
-    def add(self, touches: Iterable[Touch], change: Change) -> None:
+    def add(self, touches: Sequence[Touch], change: Change) -> None:
         """What the touches of one call did to the resource."""
-        told = [list(self._touched(touch, change)) for touch in touches]
-        for number, steps in enumerate(self.steps):
-            step = _net([did for each in told if (did := each[number]) is not None])
+        told = [self._touched(touch, change) for touch in touches]
+        for steps, did in zip(self.steps, zip(*told, strict=True), strict=False):
+            step = did[0] if len(did) == 1 else _net([one for one in did if one is not None])
             if step is not None:
                 steps.append(step)
 
-    def _touched(self, touch: Touch, change: Change) -> Iterator[_Step | None]:
+    def _touched(self, touch: Touch, change: Change) -> Sequence[_Step | None]:
         """For each thing that differs what one touch did to it."""
         if self.attribute.name in touch.sets:
-            yield from self._asked(touch, change)
-            return
+            return self._asked(touch, change)
         step: _Step | None = None
         if touch.act == "delete":
             step = _Step(change, "void", "")
@@ -248,23 +249,16 @@ class _Asked:
             step = _Step(change, "new", "created the resource")
         elif not touch.sets:
             step = _Step(change, "vague", "updated the resource; the record does not say which attribute")
-        for _ in self.steps:
-            yield step
+        return [step] * len(self.steps)
 
-    def _asked(self, touch: Touch, change: Change) -> Iterator[_Step | None]:
-        name = self.attribute.name
-        asked = touch.sets[name]
+    def _asked(self, touch: Touch, change: Change) -> Sequence[_Step | None]:
+        asked = touch.sets[self.attribute.name]
         if isinstance(asked, Unknown):
-            for tag in self.tags or ("",):
-                yield self._hidden(tag, touch, change)
-            return
+            return [self._hidden(tag, touch, change) for tag in self.tags or ("",)]
         want = self._plain(asked)
-        if not self.tags:
-            same = bool(want == self.live)
-            why = f"set {name} to {'the value that is live' if same else 'another value'}"
-            yield _Step(change, "live" if same else "other", why)
-        for tag in self.tags:
-            yield self._tag(tag, want if isinstance(want, dict) else {}, change)
+        if self.tags:
+            return [self._tag(tag, want if isinstance(want, dict) else {}, change) for tag in self.tags]
+        return (_Step(change, "live", self.why_live) if want == self.live else _Step(change, "other", self.why_other),)
 
     def _hidden(self, tag: str, touch: Touch, change: Change) -> _Step | None:
         """What a call did whose record does not show the value."""

@@ -28,6 +28,7 @@ from agent.store.codec import decode, encode
 from agent.trail import digests
 from agent.trail.coverage import HISTORY
 from agent.trail.read import assemble
+from agent.trail.source import EVERYWHERE
 
 LEASE = timedelta(minutes=15)
 UNIT_THREADS = 16
@@ -73,12 +74,27 @@ def gather(
     planned = units(config, sessions, specs)
     store.units.add(run_id, planned.units)
     with ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="aws") as pool:
-        collector = Collector(config, sessions, specs, key, started, pool, config.path(config.store.cache))
+        collector = Collector(
+            config,
+            sessions,
+            specs,
+            key,
+            started,
+            pool,
+            config.path(config.store.cache),
+            last=_last_scan(behind or store),
+            accounts=planned.accounts,
+        )
         _work(store, run_id, planned, collector, progress, behind)
         join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
         progress("looking at the states again")
         declared, live, trail = _sides(store, run_id, planned, collector, behind)
     return Gathered(declared, live, trail, planned.read, collector.calls.total, join)
+
+
+def _last_scan(store: Store) -> datetime | None:
+    """When the last scan that ended began: what was delivered since is to be judged, however long ago that is."""
+    return next((one.started_at for one in store.scans.last() if one.finished_at is not None), None)
 
 
 def owner() -> str:
@@ -128,7 +144,7 @@ def _ingest(store: Store, unit: Unit, collector: Collector, declared: _Declared,
         behind=behind.journal if behind else None,
     )
     skipped = [Limit(Scope(), f"a dry run takes nothing from a queue: {name} was not read") for name in found.skipped]
-    strange = [Limit(Scope(), f"trail records of an unknown shape: {why}", n) for why, n in found.strange.items()]
+    strange = [Limit(Scope(), f"trail records: {why}", n) for why, n in found.strange.items()]
     return Trail(collector.trail_start, collector.started_at, gaps=found.gaps, limits=(*skipped, *strange))
 
 
@@ -231,7 +247,11 @@ def _trail(
         patterns=ticket_patterns(collector.config),
         verified=checked,
         read_at=now,
-        silence_is_a_gap=bool(parts) and any(source != "lookup" for source in collector.config.trail.sources),
+        silence_is_a_gap=bool(parts)
+        and any(source != "lookup" for source in collector.config.trail.sources)
+        # Where nothing at all could be read, that is said already.
+        and not any(gap.scope == EVERYWHERE for gap in gaps),
+        expected=collector.expected(),
     )
     roles = [pipeline.role for pipeline in collector.config.authority.pipeline]
     return replace(

@@ -33,6 +33,8 @@ class Imported:
     events: int
     """Records that were read, reads and noise included."""
     gaps: tuple[Gap, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out, and how much of it."""
 
 
 def import_files(config: Config, path: Path) -> Imported:
@@ -64,16 +66,18 @@ def import_files(config: Config, path: Path) -> Imported:
             now=lambda: datetime.now(UTC),
             by=collector.fingerprint(),
         )
-    return Imported(str(path), found.new, found.events, (*found.gaps, *found.lasting))
+    notes = tuple(f"{number:,} records: {why}" for why, number in found.strange.items())
+    return Imported(str(path), found.new, found.events, (*found.gaps, *found.lasting), notes)
 
 
 def imported_told(found: Imported) -> dict[str, Any]:
     """An import as JSON-shaped data."""
     gaps = [{"scope": str(gap.scope), "why": gap.why} for gap in found.gaps]
-    return {"path": found.path, "events": found.events, "new": found.new, "gaps": gaps}
+    return {"path": found.path, "events": found.events, "new": found.new, "gaps": gaps, "notes": list(found.notes)}
 
 
 def imported_lines(found: Imported) -> str:
     """An import as lines for a terminal."""
     head = f"{clean(found.path)}: {found.events:,} records read, {found.new:,} kept that were not before"
-    return "\n".join([head, *(f"not read: {clean(gap.scope)}: {clean(gap.why)}" for gap in found.gaps)])
+    notes = map(clean, found.notes)
+    return "\n".join([head, *notes, *(f"not read: {clean(gap.scope)}: {clean(gap.why)}" for gap in found.gaps)])

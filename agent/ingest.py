@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from agent.model import Entry, Gap
@@ -21,6 +23,9 @@ from agent.trail.entries import Reader
 from agent.trail.source import LOOKBACK, Delivery, Feed, Window
 
 FEEDS_AT_ONCE = 16
+REFUSED_KEPT = 500
+"""Refused calls of one caller in one hour that are kept; a burst is told of from twenty on."""
+_ASKED_AGAIN = 10  # old controls of a trail whose callers are looked up: the latest
 _AHEAD = 8  # deliveries read and not yet kept: they are in memory
 
 Sealer = Callable[[Entry], Entry]
@@ -41,7 +46,32 @@ class Ingested:
     events: int = 0
     """Records read, those included that are only counted."""
     strange: Mapping[str, int] = field(default_factory=dict)
-    """What of them was of a shape nobody documented → how many: read as far as it could be."""
+    """Why records were not kept, or may mean something else than they are taken for → how many."""
+
+
+@dataclass(slots=True)
+class _Refused:
+    """Refused calls that are kept: enough of each caller's to tell of them, not as many as somebody cares to make."""
+
+    kept: Counter[tuple[str, str]] = field(default_factory=Counter)
+    left: int = 0
+
+    def bounded(self, entries: list[Entry]) -> list[Entry]:
+        """The entries without refused calls beyond `REFUSED_KEPT` of one caller in one hour."""
+        return [entry for entry in entries if entry.sort != "denied" or self._fits(entry)]
+
+    def _fits(self, entry: Entry) -> bool:
+        caller = entry.caller
+        # The session's name is its caller's to choose: a new one for each call would be a new caller.
+        who = caller.role_arn or caller.arn or caller.account or caller.principal
+        self.kept[who, f"{entry.time:%Y-%m-%dT%H}"] += 1
+        fits = self.kept[who, f"{entry.time:%Y-%m-%dT%H}"] <= REFUSED_KEPT
+        self.left += not fits
+        return fits
+
+    def told(self) -> Mapping[str, int]:
+        """What was left out."""
+        return {f"refused calls beyond {REFUSED_KEPT} an hour of one caller": self.left} if self.left else {}
 
 
 @dataclass(slots=True)
@@ -102,8 +132,9 @@ def ingest(
     if not read:
         return found
     if behind is None:
-        journal.recount(by, start - LOOKBACK)
+        journal.recount(by, start - LOOKBACK, [feed.name for feed in read if not feed.drains])
     flow = _Flow()
+    refused = _Refused()
     gaps: list[Gap] = []
     lasting: list[Gap] = []
     new, events = 0, 0
@@ -114,7 +145,7 @@ def ingest(
         ]
         try:
             for feed, delivery in flow.deliveries(len(read)):
-                kept, passing = _digested(delivery, reader, seal)
+                kept, passing = _digested(delivery, reader, seal, refused)
                 new += journal.keep(feed.name, kept, now(), by)
                 events += sum(tally.events for tally in kept.tallies)
                 gaps += passing
@@ -126,7 +157,12 @@ def ingest(
     for pump in pumps:
         pump.result()
     return Ingested(
-        tuple(dict.fromkeys(gaps)), tuple(dict.fromkeys(lasting)), found.skipped, new, events, reader.strange()
+        tuple(dict.fromkeys(gaps)),
+        tuple(dict.fromkeys(lasting)),
+        found.skipped,
+        new,
+        events,
+        {**reader.strange(), **refused.told()},
     )
 
 
@@ -134,7 +170,7 @@ def _checkpoints(feed: Feed, journal: Journal, behind: Journal | None, by: str) 
     return {**(behind.checkpoints(feed.name, by) if behind else {}), **journal.checkpoints(feed.name, by)}
 
 
-def _digested(delivery: Delivery, reader: Reader, seal: Sealer) -> tuple[Kept, list[Gap]]:
+def _digested(delivery: Delivery, reader: Reader, seal: Sealer, refused: _Refused) -> tuple[Kept, list[Gap]]:
     """What is kept of a delivery, and its gaps that are of this reading alone."""
     entries: list[Entry] = []
     lasting = list(delivery.lasting)
@@ -143,10 +179,11 @@ def _digested(delivery: Delivery, reader: Reader, seal: Sealer) -> tuple[Kept, l
         sifted = reader.sift(blob)
         entries += map(seal, sifted.entries)
         (passing if isinstance(blob, Gap) else lasting).extend(sifted.gaps)
-    tallies = reader.tallies()
+    tallies, used = reader.tallies(), reader.key_use()
     kept = Kept(
-        entries,
+        refused.bounded(entries),
         () if delivery.again else tallies,
+        () if delivery.again else used,
         gaps=lasting,
         shard=delivery.shard,
         checkpoint=delivery.checkpoint,
@@ -160,5 +197,23 @@ def kept_entries(journals: Iterable[Journal], start: datetime, end: datetime) ->
     Whoever stopped a trail before that may have left it stopped: such calls count, however long ago they were.
     """
     for journal in journals:
-        yield from (one for one in journal.calls(CONTROLS, end) if one.time < start - LOOKBACK)
+        old = [one for one in journal.calls(CONTROLS, end) if one.time < start - LOOKBACK]
+        yield from old
+        for one in old[-_ASKED_AGAIN:]:  # who it was does not change with the time that passes since
+            yield from leading_to([one], journal, one.time)
         yield from journal.entries(start - LOOKBACK, end)
+
+
+def leading_to(entries: Iterable[Entry], journal: Journal, start: datetime) -> Iterator[Entry]:
+    """Sessions that those behind calls from `start` on came from, however many others there are."""
+    known = {name for one in entries for name in (one.caller.key, one.caller.arn)} - {""}
+    end = max((one.time for one in entries), default=start)
+    sessions = journal.entries(start - LOOKBACK, end, ["session"], newest_first=True)
+    # A session is issued before it is used; of those of one minute nothing says which was first.
+    for _, minute in groupby(sessions, key=lambda one: one.time.replace(second=0, microsecond=0)):
+        left = list(minute)
+        while led := [one for one in left if one.issued and not known.isdisjoint((one.issued.key, one.issued.arn))]:
+            known |= {name for one in led if one.issued for name in (one.issued.caller.key, one.issued.caller.arn)}
+            known -= {""}
+            left = [one for one in left if one not in led]
+            yield from led

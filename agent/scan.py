@@ -238,7 +238,7 @@ def _unresolved(changes: Sequence[Change]) -> list[Limit]:
 def _matters(finding: Finding) -> bool:
     """Drift, or a change that was not plainly allowed: the rest is evidence, counted and not reported one by one.
 
-    What is in no configured stack is listed, and no finding by itself; neither is that something was started or stopped.
+    What is in no configured stack is listed, and no finding by itself; nor is that something was started or stopped.
     """
     if not finding.drifts and finding.changes and all(map(_is_operation, finding.changes)):
         return False

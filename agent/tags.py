@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jmespath
+from agent.paths import compiled
 
 
 def plain(value: Any) -> dict[str, str]:
@@ -24,10 +24,10 @@ def plain(value: Any) -> dict[str, str]:
 
 def at(path: str) -> Callable[[Mapping[str, Any]], dict[str, str] | None]:
     """A function that finds tags at a JMESPath of a CloudTrail record and gives them as a plain map, or None."""
-    compiled = jmespath.compile(path)
+    look = compiled(path)
 
     def found(record: Mapping[str, Any]) -> dict[str, str] | None:
-        value = compiled.search(record)
+        value = look(record)
         return None if value is None else plain(value)
 
     return found

@@ -29,7 +29,7 @@ import trail_files
 from agent import resources
 from agent.trail import classify, decode, identity
 from agent.trail.counts import Seen, events_of
-from agent.trail.entries import Reader
+from agent.trail.entries import Reader, more_than_reads
 from agent.trail.source import Blob
 from agent.trail.targets import Targets
 
@@ -139,7 +139,7 @@ def to_the_target() -> Work:
             if not isinstance(batch, list):
                 continue
             seen.fresh(events_of(batch))
-            for record in batch:
+            for record in more_than_reads(batch):
                 sort = classify.sort(record)
                 if sort not in ("change", "failed") or classify.is_noise(record):
                     continue

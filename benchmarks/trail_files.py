@@ -83,7 +83,8 @@ def _real() -> Iterator[tuple[str, bool]]:
                 # Some are fixtures that somebody cut by hand; CloudTrail leaves out neither.
                 if isinstance(record, decode.Record) and record.id and record.time:
                     text = json.dumps(json.loads(line), separators=(",", ":"))
-                    yield text, classify.sort(record) in ("change", "failed")
+                    sort = classify.sort(record)
+                    yield text, sort in ("change", "failed") or (sort == "denied" and record.read_only is False)
 
 
 def _made_up() -> Iterator[tuple[str, bool]]:

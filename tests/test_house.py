@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
-    ("model", "clean", "shipped", "tables", "tags", "toml_file"),
-    ("config", "seal"),
+    ("model", "clean", "paths", "shipped", "tables", "toml_file"),
+    ("config", "seal", "tags"),
     ("resources",),
     ("named",),
     # The line: pure.
@@ -46,13 +46,13 @@ TIERS: tuple[tuple[str, ...], ...] = (
 )
 """Modules and folders of `agent`, lowest first: each imports from lower tiers only, never from its own."""
 
-PURE = ("model", "clean", "tags", "seal", *(name for tier in TIERS[2:11] for name in tier))
+PURE = ("model", "clean", "paths", "tags", "seal", *(name for tier in TIERS[2:11] for name in tier))
 """No I/O, no clock, no environment; `rules` reads rule files."""
 
 HARMLESS = {
     *("__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "fnmatch", "functools", "hashlib"),
     *("hmac", "importlib", "io", "ipaddress", "itertools", "json", "math", "pkgutil", "re", "typing", "unicodedata"),
-    *("deepdiff", "jmespath", "ruamel"),
+    *("operator", "deepdiff", "jmespath", "ruamel"),
 }
 """What a pure module may import: nothing of it reaches a file, the network, a clock or the environment by itself."""
 

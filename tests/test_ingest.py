@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,30 @@ STORY = [
     *(record(at=f"12:0{number}:00", readOnly=True, eventName="ListQueues") for number in range(5)),
     record(at="13:00:00"),
 ]
+
+
+def test_who_stopped_a_trail_is_still_known_when_their_session_is_long_past(tmp_path: Path) -> None:
+    stopped = record(
+        "StopLogging",
+        "cloudtrail",
+        at="10:00:00",
+        userIdentity=in_role("Deploy", "x", "ASIADEPLOY"),
+        requestParameters={"name": "t"},
+    )
+    with connect(f"sqlite:///{tmp_path}/store.db") as store:
+        World([packed(assume(user(), "Deploy", "x", "ASIADEPLOY", at="09:00:00"), stopped)]).read(store)
+        told = set()
+        for day in range(5):
+            start, end = START + timedelta(days=day), END + timedelta(days=day)
+            told |= {gap.why for gap in assemble(kept_entries([store.journal], start, end), start, end).gaps}
+    assert told == {"trail t: logging stopped by dana at 2026-03-02T10:00:00Z, and not brought back since"}
+
+
+def test_a_time_that_no_calendar_has_stops_nothing(tmp_path: Path) -> None:
+    with connect(f"sqlite:///{tmp_path}/store.db") as store:
+        odd = [record(eventTime="9999-12-31T23:59:59-23:59"), record(eventTime="0001-01-01T00:00:00+23:59"), record()]
+        assert World([packed(*odd)]).read(store).new == 1
+        assert World([packed(*odd)], "again").read(store).gaps == ()
 
 
 class Killed(BaseException):
@@ -107,6 +131,30 @@ def test_records_of_an_unknown_shape_are_counted(store: Store) -> None:
     world = World([packed(record(eventVersion="2.0"), record(eventVersion="2.1", at="12:01:00"))])
     assert sum(world.read(store).strange.values()) == 2
     assert world.read(store).strange == {}
+
+
+def test_a_flood_of_refused_calls_is_kept_in_part_and_counted(store: Store) -> None:
+    """Under a new session name each: the name is the caller's to choose."""
+    flood = [
+        record(
+            at=f"12:{number // 60:02}:{number % 60:02}",
+            errorCode="AccessDenied",
+            userIdentity=in_role("R", f"s{number}"),
+        )
+        for number in range(700)
+    ]
+    found = World([packed(*flood[:400]), packed(*flood[400:])]).read(store)
+    assert (found.new, dict(found.strange)) == (500, {"refused calls beyond 500 an hour of one caller": 200})
+    assert trail_in(store).events == 700
+
+
+def test_use_of_long_lived_keys_is_counted_reads_included(store: Store) -> None:
+    reads = [record(at=f"12:0{number}:00", readOnly=True, eventName="ListQueues") for number in range(5)]
+    other = record(at="13:00:00", userIdentity=user("erik", "ASIAERIK"))
+    World([packed(*reads, record(), other), packed(*reads)]).read(store)
+    assert [(one.key, one.calls, one.source_ip) for one in store.journal.key_use(START.replace(hour=0))] == [
+        ("AKIADANA", 6, "198.51.100.7")
+    ]
 
 
 def test_nothing_is_read_twice(store: Store) -> None:

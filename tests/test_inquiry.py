@@ -14,11 +14,11 @@ from trail_records import ACCOUNT, END, QUEUE, REGION, START, TERRAFORM, assume,
 from agent import inquiry
 from agent.cli import main
 from agent.config import Config, load
-from agent.ingest import ingest
+from agent.ingest import ingest, leading_to
 from agent.inquiry import shown
 from agent.model import Gap, Key, Scope
 from agent.resources import load as load_specs
-from agent.store import Store, connect, states
+from agent.store import Kept, ScanCommit, Store, connect, states
 from agent.trail.entries import Reader
 from agent.trail.source import Blob, Delivery, Feed
 
@@ -177,6 +177,50 @@ def test_a_store_that_has_read_nothing_says_so(tmp_path: Path, config: Config) -
         assert "nothing of the trail is kept" in said
         rows, reach = inquiry.entered(config, empty, DAY, END)
         assert shown.access_lines(rows, reach, 80).startswith("nobody entered, as far as the trail was read")
+
+
+def test_what_the_last_scan_could_not_read_is_told_with_every_answer(config: Config, store: Store) -> None:
+    denied = Gap(Scope(ACCOUNT, "eu-west-1", "cloudtrail"), "s3://b/k: s3:GetObject is missing")
+    missed = [{"scope": str(one.scope), "why": one.why, "resources": 0} for one in (denied, GAP)]
+    document = json.dumps({"coverage": {"trail": {"gaps": missed}}}).encode()
+    assert store.scans.commit(ScanCommit("r1", finished_at=END, status="incomplete", document=document))
+    assert inquiry.status(config, store, END).gaps == (GAP, denied)
+    assert inquiry.who(config, store, "nothing", DAY, END).reach.gaps == (GAP, denied)
+    assert inquiry.entered(config, store, DAY, END)[1].gaps == (GAP, denied)
+
+
+def test_a_trail_that_nobody_reads_any_more_is_a_gap(config: Config, store: Store) -> None:
+    assert inquiry.status(config, store, END + timedelta(hours=25)).gaps == (GAP,)
+    (gap,) = inquiry.status(config, store, END + timedelta(days=20)).gaps
+    assert gap.why == f"nothing was read since {END:%FT%TZ}: no scan was, or none got that far"
+
+
+def test_until_when_digests_prove_a_place_is_shown(config: Config, store: Store) -> None:
+    proven = {"version": 1, "account": ACCOUNT, "region": REGION, "home": "h", "trail": "t", "refused": []}
+    for shard, end in (("a", START), ("b", END)):
+        last = {**proven, "last": ["key", "sha", "signature", end.isoformat()]}
+        store.journal.keep("digests s3://b/AWSLogs/", Kept(shard=shard, checkpoint=last), END)
+    found = inquiry.status(config, store, END)
+    assert {one.region: one.verified_until for one in found.coverage}[REGION] == END
+    assert f"proven complete until {END:%F}" in shown.status_lines(found)
+
+
+def test_of_many_sessions_only_those_behind_a_call_are_looked_at(config: Config, store: Store) -> None:
+    chained = [
+        assume(user("marco"), "First", "a", "ASIAONE", at="07:00:10"),
+        assume(in_role("First", "a", "ASIAONE"), "Second", "b", "ASIATWO", at="07:00:10"),
+        record(at="07:30:00", userIdentity=in_role("Second", "b", "ASIATWO"), requestParameters={"queueUrl": "q"}),
+        *(assume(user(), "Deploy", f"s{n}", f"ASIA{n}", at="07:10:00") for n in range(20)),
+    ]
+    feed = Feed("more", lambda _: iter([Delivery((Blob("file", packed(*chained)),))]))
+    ingest(store.journal, [feed], Reader(load_specs()), START, END, seal=lambda one: one, now=lambda: END)
+    call = store.journal.entry(chained[2]["eventID"])
+    assert call is not None
+    assert len(list(leading_to([call], store.journal, call.time))) == 2
+    explained = inquiry.explain(config, store, call.event)
+    assert explained is not None
+    assert explained.change is not None
+    assert explained.change.actor.name == "marco"
 
 
 # --- the command line ----------------------------------------------------------------------------------------

@@ -41,6 +41,13 @@ def test_a_resource_is_known_by_all_its_names_in_its_account_and_region() -> Non
     assert names.targets(call(Touch("aws_s3_bucket", ("logs",)), region="us-west-2")) == (BUCKET,)
 
 
+def test_what_bears_one_name_in_two_regions_is_told_apart_by_the_calls_region() -> None:
+    twin = Resource(replace(QUEUE_KEY, region="us-west-2", id="arn:aws:sqs:us-west-2:orders"), {}, ("orders",))
+    names = Names((*ESTATE, twin), SPECS)
+    calls = [call(Touch("aws_sqs_queue", ("orders",)), region=region) for region in (REGION, "us-west-2")]
+    assert [names.targets(one) for one in calls] == [(QUEUE_KEY,), (twin.key,)]
+
+
 def test_of_two_readings_of_one_resource_the_declared_one_is_known() -> None:
     live = replace(queue(), address="", stack="")
     for both in ((queue(), live), (live, queue())):

@@ -260,7 +260,8 @@ def told(s3: Any, delivered: Sequence[str], source: str) -> Iterator[str]:
             yield json.dumps({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": where}]})
         if source == "bus":
             body = gzip.decompress(s3.get_object(Bucket="small-estate-trail", Key=key)["Body"].read())
-            for event in json.loads(body)["Records"]:
+            # EventBridge is not sent reads.
+            for event in (one for one in json.loads(body)["Records"] if not one["readOnly"]):
                 service = event["eventSource"].removesuffix(".amazonaws.com")
                 kind = {"detail-type": "AWS API Call via CloudTrail", "source": f"aws.{service}", "account": ACCOUNT}
                 yield json.dumps({"version": "0", "id": event["eventID"], **kind, "detail": event})

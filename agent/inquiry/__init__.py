@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from agent import directory
@@ -18,16 +19,20 @@ from agent.access import Row, Seen, access
 from agent.collect import ticket_patterns
 from agent.config import Config, duration
 from agent.document import plain
-from agent.model import Change, Covered, Entry, Gap, StateRead, Touch, Trail
+from agent.ingest import leading_to
+from agent.model import Change, Covered, Entry, Gap, Scope, StateRead, Touch, Trail
 from agent.people import known
 from agent.resources import load as load_specs
-from agent.store import Journal, Position, Store
+from agent.store import Position, Store
+from agent.trail import digests
 from agent.trail.coverage import covered
 from agent.trail.read import assemble
-from agent.trail.source import LOOKBACK
+from agent.trail.source import EVERYWHERE, LOOKBACK
 
 _TYPE = re.compile(r"(?:^|\.)((?:aws|awscc)_[a-z0-9_]+)\.[^.]+$")
 _INDEX = re.compile(r"\[(?:\d+|\"[^\"]*\")\]$")
+_STALE = timedelta(hours=25)
+"""A day from scan to scan, and an hour for the scan itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +98,15 @@ class Standing:
 def status(config: Config, store: Store, now: datetime) -> Standing:
     """How far every source was read, what is kept, and what was not read within `[trail] lookback`."""
     journal, since = store.journal, now - duration(config.trail.lookback)
+    positions = journal.positions()
+    proven = digests.verified(
+        {f"{one.feed} {one.shard}": one.checkpoint for one in positions if one.feed.startswith(digests.FEED)}
+    )
     return Standing(
-        journal.positions(),
+        positions,
         journal.counts(),
-        covered(journal.tallies(since.replace(minute=0, second=0, microsecond=0), now)),
-        journal.gaps(since),
+        covered(journal.tallies(since.replace(minute=0, second=0, microsecond=0), now), proven),
+        _unread(store, since, now),
         journal.oldest(),
         since,
         now,
@@ -117,7 +126,7 @@ def who(config: Config, store: Store, asked: str, since: timedelta, now: datetim
     found = journal.touching(wanted, start)
     matching = {one.event: one for one in found}
     calls = []
-    for change in _trail(config, journal, start, now, found).changes:
+    for change in _trail(config, start, now, found, leading_to(found, journal, start)).changes:
         touches = tuple(
             touch
             for event in change.event_ids
@@ -133,7 +142,7 @@ def who(config: Config, store: Store, asked: str, since: timedelta, now: datetim
         tuple(names or [asked]),
         bool(names),
         tuple(Touched(change, touches, _outcome(change, outcomes)) for change, touches in calls),
-        Reach(start, now, journal.oldest(), journal.gaps(start)),
+        Reach(start, now, journal.oldest(), _unread(store, start, now)),
     )
 
 
@@ -142,7 +151,7 @@ def explain(config: Config, store: Store, event: str) -> Explained | None:
     entry = store.journal.entry(event.lower()) or store.journal.entry(event)
     if entry is None:
         return None
-    trail = _trail(config, store.journal, entry.time, entry.time, [entry])
+    trail = _trail(config, entry.time, entry.time, [entry], leading_to([entry], store.journal, entry.time))
     change = next((one for one in _every(trail) if entry.event in one.event_ids), None)
     document = _document(store)
     findings = tuple(
@@ -156,10 +165,28 @@ def explain(config: Config, store: Store, event: str) -> Explained | None:
 def entered(config: Config, store: Store, since: timedelta, now: datetime) -> tuple[tuple[Row, ...], Reach]:
     """The access log of the last `since`."""
     start = now - since
-    trail = _trail(config, store.journal, start, now, store.journal.entries(start, now))
+    before = store.journal.entries(start - LOOKBACK, start, ["session"])
+    trail = _trail(config, start, now, store.journal.entries(start, now), before)
     production = {one.account for one in config.stack if one.account and one.environment.lower().startswith("prod")}
     seen = Seen(trail.changes, trail.sessions, trail.sign_ins, trail.attempts, store.journal.key_use(start))
-    return access(seen, production), Reach(start, now, store.journal.oldest(), store.journal.gaps(start))
+    return access(seen, production), Reach(start, now, store.journal.oldest(), _unread(store, start, now))
+
+
+def _unread(store: Store, since: datetime, now: datetime) -> tuple[Gap, ...]:
+    """What is not known of the time from `since` on: for good, in the last scan, or because no scan was since."""
+    lasting = store.journal.gaps(since)
+    told = {(str(gap.scope), gap.why) for gap in lasting}
+    last = _document(store).get("coverage", {}).get("trail", {}).get("gaps", ())
+    passing = (Gap(_scope(gap["scope"]), gap["why"]) for gap in last if (gap["scope"], gap["why"]) not in told)
+    newest = max((one.kept_at for one in store.journal.positions()), default=now)
+    why = f"nothing was read since {newest:%FT%TZ}: no scan was, or none got that far"
+    return (*lasting, *passing, *([Gap(EVERYWHERE, why)] if now - newest > _STALE else ()))
+
+
+def _scope(shown: str) -> Scope:
+    """A scope as a scan's document shows it."""
+    parts = shown.split("/", 3)
+    return Scope(*parts) if len(parts) == 4 else EVERYWHERE
 
 
 def _is_one_of(ids: Iterable[str], names: Collection[str]) -> bool:
@@ -197,10 +224,11 @@ def told(change: Change) -> dict[str, Any]:
     }
 
 
-def _trail(config: Config, journal: Journal, start: datetime, end: datetime, entries: Iterable[Entry]) -> Trail:
+def _trail(
+    config: Config, start: datetime, end: datetime, entries: Iterable[Entry], sessions: Iterable[Entry]
+) -> Trail:
     """The trail that some entries make, with the sessions that lead up to them."""
-    sessions = journal.entries(start - LOOKBACK, end, ["session"])
-    trail = assemble([*entries, *sessions], start, end, patterns=ticket_patterns(config))
+    trail = assemble(chain(entries, sessions), start, end, patterns=ticket_patterns(config))
     return known(trail, directory.read(config, None, end))
 
 

@@ -30,9 +30,8 @@ from dataclasses import dataclass, replace
 from agent.model import GLOBAL, Act, Key
 from agent.resources import GLOBAL_TYPES
 
-
 OPERATIONAL = frozenset({"aws_ec2_instance_state", "aws_rds_instance_state"})
-"""Whether something runs: kept and shown, and by itself no change of configuration, which Terraform leaves alone too."""
+"""Whether something runs: kept and shown, and by itself no change of configuration. Terraform leaves it alone too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,12 @@ def _exports(record: Mapping[str, Any]) -> Unknown | None:
     return Unknown("the record shows only which logs were added and taken away") if unclear else None
 
 
+def _password(record: Mapping[str, Any]) -> Unknown | None:
+    """That it was set, and never to what: CloudTrail masks it, other exports may not."""
+    asked = record.get("requestParameters") or {}
+    return Unknown("a password is not kept") if "masterUserPassword" in asked else None
+
+
 _ASKED: Mapping[str, Path] = {
     "engine_version_actual": "requestParameters.engineVersion",
     "instance_class": "requestParameters.dBInstanceClass",
@@ -44,7 +50,7 @@ _ASKED: Mapping[str, Path] = {
     "performance_insights_enabled": "requestParameters.enablePerformanceInsights",
     "performance_insights_kms_key_id": "requestParameters.performanceInsightsKMSKeyId",
     "performance_insights_retention_period": "requestParameters.performanceInsightsRetentionPeriod",
-    "password": "requestParameters.masterUserPassword",
+    "password": _password,
 }
 
 SPEC = Spec(

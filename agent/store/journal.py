@@ -30,6 +30,8 @@ _checkpoints = schema.trail_checkpoints
 
 _LONGEST = 200  # characters that are a key by themselves: an event id has 36, an action fewer than 100
 _PAGE = 1_000
+_NOBODY = ""
+"""Reader of what another one read, until it is read again: which never happens to a source that is read no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,20 @@ class Journal:
         """Shard → where it goes on, as far as that reader has read it."""
         return {one.shard: one.checkpoint for one in self.positions() if (one.feed, one.reader) == (feed, reader)}
 
-    def recount(self, reader: str, since: datetime) -> bool:
+    def recount(self, reader: str, since: datetime, feeds: Iterable[str]) -> bool:
         """Drops the counts of the hours from `since` on where another reader read last; whether one did.
 
-        To be asked before the first delivery is read: all of those hours is then read again.
+        To be asked before the first delivery is read: all of those hours is then read again, and with them the gaps of
+        `feeds`, which are those that will be read and can be read again. What others left stays: a message is gone
+        from its queue, an imported file is not looked for.
         """
-        if all(one.reader == reader for one in self.positions()):
+        if all(one.reader in (reader, _NOBODY) for one in self.positions()):
             return False
         with self.database.write() as connection:
             connection.execute(delete(_hours).where(_hours.c.hour >= since))
             connection.execute(delete(_keys).where(_keys.c.day >= since))
-            connection.execute(delete(_gaps).where(_gaps.c.found_at >= since))
-            connection.execute(update(_checkpoints).values(reader=""))
+            connection.execute(delete(_gaps).where(_gaps.c.found_at >= since, _gaps.c.feed.in_(list(feeds))))
+            connection.execute(update(_checkpoints).values(reader=_NOBODY))
         return True
 
     def positions(self) -> tuple[Position, ...]:
@@ -102,12 +106,14 @@ class Journal:
             rows = connection.execute(query).all()
         return tuple(Position(row.feed, row.shard, row.kept_at, json.loads(row.body), row.reader) for row in rows)
 
-    def entries(self, since: datetime, until: datetime, sorts: Sequence[str] = ()) -> Iterator[Entry]:
-        """Entries of [since, until], oldest first; only those of `sorts`, where any are given."""
+    def entries(
+        self, since: datetime, until: datetime, sorts: Sequence[str] = (), *, newest_first: bool = False
+    ) -> Iterator[Entry]:
+        """Entries of [since, until], oldest first unless told otherwise; only those of `sorts`, if any are given."""
         query = select(_entries.c.body).where(_entries.c.time >= since, _entries.c.time <= until)
         if sorts:
             query = query.where(_entries.c.sort.in_(sorts))
-        query = query.order_by(_entries.c.time, _entries.c.event)
+        query = query.order_by(_entries.c.time.desc() if newest_first else _entries.c.time, _entries.c.event)
         with self.database.read() as connection:
             for page in connection.execution_options(yield_per=_PAGE).execute(query).partitions():
                 for row in page:
@@ -256,7 +262,7 @@ def _row(entry: Entry, reader: str) -> dict[str, Any]:
 
 def _add_tallies(connection: Connection, tallies: Iterable[Tally]) -> None:
     for tally in tallies:
-        place = {"account": tally.account, "region": tally.region, "hour": tally.hour}
+        place = {"account": _key(tally.account), "region": _key(tally.region), "hour": tally.hour}
         row = _locked(connection, _hours, place)
         if row is None:
             connection.execute(_hours.insert(), {**place, "events": tally.events, "newest": tally.newest})
@@ -278,9 +284,12 @@ def _add_key_use(connection: Connection, used: Iterable[KeyUse]) -> None:
 
 
 def _keep_gaps(connection: Connection, feed: str, gaps: Iterable[Gap], at: datetime) -> None:
-    """A gap found again keeps its first time."""
+    """A gap found again is of the last time: a file of the same name may break again, long after it did."""
     bodies = {digest(body): body for body in (encode(gap) for gap in gaps)}
-    there = {row[0] for row in fetch_in(connection, select(_gaps.c.sha256), _gaps.c.sha256, bodies)}
+    there = [row[0] for row in fetch_in(connection, select(_gaps.c.sha256), _gaps.c.sha256, bodies)]
+    if there:
+        again = update(_gaps).where(_gaps.c.sha256 == bindparam("its_sha256")).values(found_at=at)
+        connection.execute(again, [{"its_sha256": sha256} for sha256 in there])
     new = [
         {"sha256": sha256, "feed": feed, "found_at": at, "body": body}
         for sha256, body in bodies.items()

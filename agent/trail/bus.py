@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model import Gap
 from agent.trail.batch import Batch
-from agent.trail.queue import Message, Reading, UnreadableError, opened, reached
+from agent.trail.queue import EMPTIED, Message, Reading, UnreadableError, opened, reached
 from agent.trail.source import Blob, Delivery, Feed, Window
 
 if TYPE_CHECKING:
@@ -40,8 +40,12 @@ def feed(
 
     def deliveries(_window: Window) -> Iterator[Delivery]:
         reading = Reading(queue, url, seconds, wait, hidden, clock)
+        read = True
         for messages in reading.batches():
+            read = read and not isinstance(messages, Gap)
             yield Delivery((messages,)) if isinstance(messages, Gap) else _delivery(reading, messages, accounts)
+        if read:
+            yield Delivery(checkpoint=EMPTIED)
 
     return Feed(url, deliveries, drains=True, probe=lambda: reached(queue, url))
 

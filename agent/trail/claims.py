@@ -30,6 +30,7 @@ _TICKET_KEY = re.compile(
 )
 _LONGEST = 1024  # characters looked at: CloudTrail cuts a user agent there, and a tag value ends at 256
 _MOST = 20  # claims kept of one call
+_INNER = (dict, list)
 _DEEPEST = 6  # levels of a request looked into: EC2 nests its tags deepest, in 5
 
 
@@ -73,7 +74,7 @@ def _places(who: Who, caller: Identity) -> Iterator[tuple[str, str]]:
 
 def _own_places(request: Mapping[str, Any], agent: str) -> Iterator[tuple[str, str]]:
     for name, value in _tags(request):
-        if _TICKET_KEY.search(re.sub(r"[^a-z0-9]", "", name.lower())):
+        if _names_a_ticket(name[:_LONGEST]):
             yield "resource tag", value
     yield "user agent", agent
 
@@ -84,21 +85,28 @@ def _references(words: str, patterns: tuple[re.Pattern[str], ...]) -> tuple[str,
     return tuple(text for text in found if not _NO_TICKETS.fullmatch(text))
 
 
+@functools.lru_cache(maxsize=4096)  # so do the names of tags
+def _names_a_ticket(name: str) -> bool:
+    return _TICKET_KEY.search(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
+
+
 def _tags(found: Any, inside: bool = False, depth: int = 0) -> Iterator[tuple[str, str]]:
     """Tags anywhere below a name with `tag` in it: pairs of key and value in any spelling, or a mapping."""
     if depth > _DEEPEST:
         return
     if isinstance(found, list):
         for item in found:
-            yield from _tags(item, inside, depth + 1)
+            if isinstance(item, _INNER):
+                yield from _tags(item, inside, depth + 1)
     if not isinstance(found, dict):
         return
-    folded = {str(name).lower().removeprefix("tag"): value for name, value in found.items()} if inside else {}
-    if isinstance(folded.get("key"), str) and isinstance(folded.get("value"), str):
-        yield folded["key"], folded["value"]
-        return
+    if inside:
+        folded = {str(name).lower().removeprefix("tag"): value for name, value in found.items()}
+        if isinstance(folded.get("key"), str) and isinstance(folded.get("value"), str):
+            yield folded["key"], folded["value"]
+            return
     for name, value in found.items():
-        if inside and isinstance(value, str):
-            yield str(name), value
-        else:
+        if isinstance(value, _INNER):
             yield from _tags(value, inside or "tag" in str(name).lower(), depth + 1)
+        elif inside and isinstance(value, str):
+            yield str(name), value

@@ -1,4 +1,5 @@
-"""How many events there were, by account, region and hour: each once, however often it is delivered.
+"""How many events there were, by account, region and hour, and by long-lived access key: each once, however often it is
+delivered.
 
 Hides how that is remembered in bounded memory, and at a cost that does not show.
 """
@@ -13,12 +14,18 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from agent.model import Tally
-from agent.trail import decode
+from agent.model import KeyUse, Tally
+from agent.trail import decode, identity
 from agent.trail.decode import Record
 
 _WINDOW = 250_000  # events remembered, at least: a record delivered twice comes twice within far fewer
 _HOURS = 100_000  # account, region and hour of one reading: beyond them junk is counted together
+
+_LONGEST = 256  # characters of a text that is kept
+_KEYS = 10_000  # long-lived keys and days of one reading
+_LONG_LIVED = "AKIA"
+"""How the id of a long-lived key begins: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
+_MARK = _LONG_LIVED.encode()
 
 _ID_OF = attrgetter("id")
 _ACCOUNT_OF, _REGION_OF, _TIME_OF = attrgetter("recipient"), attrgetter("region"), attrgetter("time")
@@ -63,6 +70,7 @@ class Counts:
     def __init__(self) -> None:
         self._seen = Seen()
         self._counts: dict[tuple[str, str, str], list[Any]] = {}
+        self._used: dict[tuple[str, str], KeyUse] = {}
 
     def add(self, batch: list[Record]) -> None:
         """Counts the records that are not delivered again."""
@@ -70,6 +78,9 @@ class Counts:
         if fresh is not None:
             batch = list(itertools.compress(batch, fresh))
         self._add(_counted(batch))
+        for record in batch:
+            if _MARK in bytes(record.user_identity):
+                self._use(record)
 
     def add_told(self, events: Sequence[str], places: Sequence[Place]) -> None:
         """The same, of what another process told of a batch."""
@@ -86,6 +97,25 @@ class Counts:
             known = self._counts.setdefault(at, [0, ""])
             known[0] += events
             known[1] = max(known[1], (time or "")[:64])
+
+    def _use(self, record: Record) -> None:
+        """One call with a long-lived key, of whatever kind and outcome."""
+        caller, time = identity.of(record), decode.at(record)
+        if time is None or not caller.key.startswith(_LONG_LIVED):
+            return
+        key, day = caller.key[:_LONGEST], time.replace(hour=0, minute=0, second=0, microsecond=0)
+        known = self._used.get((key, day.isoformat()))
+        if known is None and len(self._used) >= _KEYS:
+            return
+        calls = 1 if known is None else known.calls + 1
+        found = KeyUse(key, day, caller.arn, caller.account, calls, (record.source_ip or "")[:_LONGEST])
+        self._used[key, day.isoformat()] = found
+
+    def key_use(self) -> tuple[KeyUse, ...]:
+        """Calls with long-lived keys since the last call, by key and day; starts again from nothing."""
+        found = tuple(self._used.values())
+        self._used = {}
+        return found
 
     def tallies(self) -> tuple[Tally, ...]:
         """How many events there were since the last call, by account, region and hour; starts again from nothing."""
@@ -128,9 +158,10 @@ def _tally(account: str, region: str, hour: str, events: int, newest: str) -> Ta
     start = datetime.fromisoformat(f"{hour}:00+00:00")
     try:
         last = datetime.fromisoformat(newest)
-    except ValueError:
+        last = last.astimezone(UTC) if last.tzinfo else last.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the last hour of the year 9999 west of Greenwich is no time here
         last = start
-    return Tally(account, region, start, events, last if last.tzinfo else last.replace(tzinfo=UTC))
+    return Tally(account, region, start, events, last)
 
 
 def merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:

@@ -39,6 +39,7 @@ _HOUR = timedelta(hours=1)
 _SILENT = 6  # hours without an event, where there always are some
 _KNOWN = 24  # hours with events, to call a place busy
 _BUSY = 0.8  # of its hours must have had events: a place that sleeps at night is not busy
+_SKEWED = 20  # places with events of the future that are told one by one
 _PROVEN = timedelta(hours=4)  # by which digests may lag behind
 
 Place = tuple[str, str]
@@ -128,17 +129,23 @@ def undelivered(
 
 
 def skewed(hours: Iterable[Tally], now: datetime) -> tuple[Gap, ...]:
-    """Places with an event of the future, `now` being when it was read at the latest: a clock is wrong, or a record."""
+    """Places with an event of the future, `now` being when it was read at the latest: a clock is wrong, or a record.
+
+    A few of them by name: one forged file may name any number.
+    """
     latest: dict[Place, datetime] = {}
     for tally in hours:
         if tally.newest > now + SKEW:
             place = (tally.account, tally.region)
             latest[place] = max(latest.get(place, tally.newest), tally.newest)
     why = "was in the future when it was read: our clock is wrong, or CloudTrail did not write the record"
-    return tuple(
+    told = [
         Gap(_at(place), f"an event of {newest:%FT%TZ} {why}", cause="skewed")
-        for place, newest in sorted(latest.items())
-    )
+        for place, newest in sorted(latest.items())[:_SKEWED]
+    ]
+    if len(latest) > _SKEWED:
+        told.append(Gap(EVERYWHERE, f"an event of yet another account or region {why}", cause="skewed"))
+    return tuple(told)
 
 
 def _silences(there: Collection[datetime], last: datetime) -> Iterator[_Silence]:

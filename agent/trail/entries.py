@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from agent.model import Claim, Entry, Gap, Identity, Session, Sort, Tally, Touch
+from agent.model import Claim, Entry, Gap, Identity, KeyUse, Session, Sort, Tally, Touch
 from agent.resources import Spec
 from agent.trail import classify, decode, identity, who
 from agent.trail.claims import PATTERNS, claims_of
@@ -31,8 +31,10 @@ from agent.trail.excerpt import excerpt
 from agent.trail.source import EVERYWHERE, Blob
 from agent.trail.targets import Targets
 
-__all__ = ["FIRST", "MOST", "Read", "Reader", "Seen", "Sifted", "merged"]
+__all__ = ["FIRST", "MOST", "Read", "Reader", "Seen", "Sifted", "merged", "more_than_reads"]
 
+TOO_OLD = "older than anything is kept"
+"""Among what `Reader.strange` tells: records that matter and were not kept."""
 FIRST = datetime(2006, 1, 1, tzinfo=UTC)
 """Before there was any AWS: a reader that keeps everything keeps from here."""
 MOST = 250_000
@@ -75,6 +77,24 @@ class _Caller:
     identity: Identity
     client: Client
     by_service: bool
+    agent: str
+    """The user agent, as far as it is kept."""
+    references: tuple[Claim, ...]
+    """Those in the user agent."""
+
+
+def more_than_reads(batch: Iterable[Record]) -> list[Record]:
+    """Without the plain reads, nine records in ten: `classify.sort` says `read` of them, and nothing is strange."""
+    return [
+        record
+        for record in batch
+        if record.read_only is not True
+        or record.error is not None
+        or record.type != "AwsApiCall"
+        or record.category != "Management"
+        or record.name in classify.ASSUMING
+        or record.version not in _VERSIONS
+    ]
 
 
 class Reader:
@@ -180,6 +200,10 @@ class Reader:
         """How many events there were since the last call, by account, region and hour; starts again from nothing."""
         return self._counts.tallies()
 
+    def key_use(self) -> tuple[KeyUse, ...]:
+        """Calls with long-lived keys since the last call, by key and day; those of files read apart are not in it."""
+        return self._counts.key_use()
+
     def strange(self) -> Mapping[str, int]:
         """Why records may mean something else than they are taken for → how many since the last call."""
         found = dict(self._strange)
@@ -191,17 +215,7 @@ class Reader:
 
     def _digest(self, batch: list[Record], entries: list[Entry], untimed: list[str]) -> None:
         """Entries of the records that are more than a read."""
-        for record in batch:
-            # `classify.sort` says "read" of these, and nothing about them is strange.
-            if (
-                record.read_only is True
-                and record.error is None
-                and record.type == "AwsApiCall"
-                and record.category == "Management"
-                and record.name not in classify.ASSUMING
-                and record.version in _VERSIONS
-            ):
-                continue
+        for record in more_than_reads(batch):
             odd = classify.strange(record)
             if odd:
                 self._odd(odd)
@@ -212,7 +226,9 @@ class Reader:
             time = decode.at(record)
             if time is None:
                 untimed.append(event)
-            elif time >= self._since and (entry := self._entry(record, event, sort, time)) is not None:
+            elif time < self._since:
+                self._odd(TOO_OLD)
+            elif (entry := self._entry(record, event, sort, time)) is not None:
                 entries.append(entry)
 
     def _kept(self, record: Record) -> Sort | None:
@@ -239,7 +255,14 @@ class Reader:
         found = self._callers.get(who_and_what)
         if found is None:
             caller = identity.of(record)
-            found = _Caller(caller, classify.client(record, caller), classify.made_by_service(record, caller))
+            agent = (record.user_agent or "")[: classify.AGENT_KEPT]
+            found = _Caller(
+                caller,
+                classify.client(record, caller),
+                classify.made_by_service(record, caller),
+                agent,
+                claims_of({}, agent, self._patterns),
+            )
             if len(self._callers) >= _CALLERS:
                 self._callers.clear()
             self._callers[who_and_what] = found
@@ -250,9 +273,9 @@ class Reader:
         if sort == "session" and issued is None:
             return None
         called = self._caller(record)
+        client = called.client
         service, name = classify.service(record), classify.name(record)
         owner = classify.owner(record)
-        agent = (record.user_agent or "")[: classify.AGENT_KEPT]
         shown = decode.document(record) if sort in ("change", "state") else {}
         request = shown.get("requestParameters")
         request = request if isinstance(request, dict) else {}
@@ -268,27 +291,28 @@ class Reader:
             recipient=(record.recipient or "")[:_LONGEST],
             region=(record.region or "")[:_LONGEST],
             by_service=(record.source or "AWS")[:_LONGEST] if called.by_service else "",
-            channel=called.client.channel,
-            identity=called.client.identity,
-            tool=called.client.tool,
+            channel=client.channel,
+            identity=client.identity,
+            tool=client.tool,
             shared=f"{record.shared_id[:64]}/{service}:{name}"[:_LONGEST] if record.shared_id else event,
             corrects=decode.corrects(record),
             fullness=(len(content), f"{zlib.crc32(content):08x}"),
             owned=bool(owner) and owner == record.recipient,
             touches=self._targets.of(record.source or "", name, shown) if sort == "change" else (),
-            references=self._references(record, request, agent) if sort == "change" else (),
+            references=self._references(record, request, called) if sort == "change" else (),
             source_ip=(record.source_ip or "")[:_LONGEST],
-            user_agent=agent,
+            user_agent=called.agent,
             request=excerpt(service, request) if request else {},
             error=((outcome.error if outcome else record.error) or "")[:_LONGEST],
             issued=issued,
             mfa=outcome.mfa if outcome else "",
         )
 
-    def _references(self, record: Record, request: Mapping[str, Any], agent: str) -> tuple[Claim, ...]:
+    def _references(self, record: Record, request: Mapping[str, Any], called: _Caller) -> tuple[Claim, ...]:
         asked = bytes(record.request).lower()
-        tagged = b"tag" in asked or b"\\u" in asked  # what is neither cannot name a tag
-        return claims_of(request if tagged else {}, agent, self._patterns)
+        if b"tag" in asked or b"\\u" in asked:  # what is neither cannot name a tag
+            return claims_of(request, called.agent, self._patterns)
+        return called.references
 
 
 _own: list[Reader] = []

@@ -95,8 +95,6 @@ class _Position:
 def _log_files(path: Path, denied: list[OSError]) -> Iterator[Path]:
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:
-        return
     except OSError as error:
         denied.append(error)
         return

@@ -20,7 +20,7 @@ from urllib.parse import unquote_plus
 
 from agent.model import Gap, Scope
 from agent.trail.batch import Batch
-from agent.trail.queue import VALIDATION, Message, Reading, UnreadableError, opened, reached
+from agent.trail.queue import EMPTIED, VALIDATION, Message, Reading, UnreadableError, opened, reached
 from agent.trail.s3 import Missed, fetch, in_order, scope_of
 from agent.trail.source import EVERYWHERE, Blob, Delivery, Feed, Window
 
@@ -55,11 +55,15 @@ def feed(
         reading = Reading(queue, url, seconds, wait, hidden, clock)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="trail-notified")
         try:
+            read = True
             for messages in reading.batches():
                 if isinstance(messages, Gap):
+                    read = False
                     yield Delivery((messages,))
                 else:
                     yield from _Files(reading, messages, s3, frozenset(buckets), pool, workers).deliveries()
+            if read:
+                yield Delivery(checkpoint=EMPTIED)
         finally:
             pool.shutdown(cancel_futures=True)
 

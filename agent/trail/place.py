@@ -29,6 +29,7 @@ _MEMBERS = {
 _ENVELOPES = ("Request", "Response", "Req")
 _WRAPPERS = ("items", "item", "content", "member")
 _MOST = 1000  # identifiers of one call: EC2 takes 1000 ids at most
+_NAMES = (str, int)
 _TEXT = msgspec.json.Decoder()
 
 
@@ -137,7 +138,7 @@ def _found(top: Any, steps: tuple[tuple[str, str], ...], alone: bool) -> list[st
     for leaf in _leaves(top, steps):
         if isinstance(leaf, bool):
             found += [] if alone else ["true" if leaf else "false"]
-        elif isinstance(leaf, str | int) and usable(leaf):
+        elif isinstance(leaf, _NAMES) and usable(leaf):
             found.append(str(leaf))
         if len(found) == _MOST:
             break

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 VALIDATION = "CloudTrail validation message."
 """What CloudTrail sends once, when a trail is given its SNS topic."""
+EMPTIED: Mapping[str, Any] = {}
+"""Where a queue goes on: nowhere. That there is a checkpoint says when it was last read to its end."""
 _TEN = 10  # messages in one request, at most
 _GATHERED = 100  # messages of one batch
 _BYTES = 16 << 20

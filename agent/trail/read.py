@@ -23,6 +23,8 @@ from agent.trail.entries import Reader, merged
 from agent.trail.source import EVERYWHERE, LOOKBACK, Blob, Source
 from agent.trail.who import Sessions, index, signed_in, who
 
+_NOTHING = Gap(EVERYWHERE, "no event of the whole interval in what was delivered", cause="undelivered")
+
 
 def read(
     sources: Iterable[Source],
@@ -93,7 +95,7 @@ def assemble(
     events = sum(tally.events for tally in hours)
     found = {*gaps, *blind(controls, start, end), *(skewed(counted, read_at) if read_at else ())}
     if silence_is_a_gap:
-        found.update(undelivered(counted, start, end, expected, verified) if events else [_nothing(start, end)])
+        found.update(undelivered(counted, start, end, expected, verified) if events else [_NOTHING])
     return Trail(
         start,
         end,
@@ -111,11 +113,6 @@ def assemble(
         attempts=attempts(refused, {entry.event: entry.error for entry in by_sort["denied"].values()}),
         sign_ins=tuple(sorted((told.sign_in(call) for call in _calls(_inside(by_sort["sign-in"], start))), key=_order)),
     )
-
-
-def _nothing(start: datetime, end: datetime) -> Gap:
-    why = f"no event of {start:%FT%TZ} to {end:%FT%TZ} in what was delivered"
-    return Gap(EVERYWHERE, why, cause="undelivered")
 
 
 @dataclass(frozen=True, slots=True)

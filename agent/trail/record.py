@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -58,8 +57,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 _SPELLINGS = {f.encode_name: f for f in msgspec.structs.fields(Record)}
-_CALLED = tuple(_SPELLINGS)
-_ALL_OF = attrgetter(*(place.name for place in _SPELLINGS.values()))
 
 _ANY = msgspec.json.Decoder()
 
@@ -94,12 +91,19 @@ def mapping(part: Raw) -> Mapping[str, Any]:
 
 
 class Document(dict[str, Any]):
-    """A record in CloudTrail's own spelling, whose nested parts are decoded when they are asked for."""
+    """A record in CloudTrail's own spelling, whose fields are looked up, and decoded, when they are asked for."""
 
-    def __getitem__(self, name: str) -> Any:
-        found = super().__getitem__(name)
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record) -> None:
+        """Of one record."""
+        self._record = record
+
+    def __missing__(self, name: str) -> Any:
+        found = getattr(self._record, _SPELLINGS[name].name)
         if type(found) is Raw:
-            found = self[name] = None if found is _NULL else value(found)
+            found = None if found is _NULL else value(found)
+        self[name] = found
         return found
 
     def get(self, name: str, otherwise: Any = None) -> Any:
@@ -109,14 +113,30 @@ class Document(dict[str, Any]):
         except KeyError:
             return otherwise
 
+    def __contains__(self, name: object) -> bool:
+        return name in _SPELLINGS
+
+    def __len__(self) -> int:
+        return len(_SPELLINGS)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SPELLINGS)
+
+    def keys(self) -> Any:
+        """All of CloudTrail's that are known here."""
+        return _SPELLINGS.keys()
+
+    def values(self) -> Any:
+        """All of it, decoded."""
+        return [self[name] for name in _SPELLINGS]
+
     def items(self) -> Any:
         """All of it, decoded."""
-        return {name: self[name] for name in self}.items()
+        return {name: self[name] for name in _SPELLINGS}.items()
 
 
-def document(record: Record) -> Document:
-    """What a resource spec's paths look into."""
-    return Document(zip(_CALLED, _ALL_OF(record), strict=True))
+document = Document
+"""What a resource spec's paths look into."""
 
 
 def at(record: Record) -> datetime | None:

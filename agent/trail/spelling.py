@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-_MASKS = ("HIDDEN_DUE_TO_SECURITY", "<sensitiveDataRemoved>", "Value hidden due to security")
+_MASKS = ("HIDDEN_DUE_TO_SECURITY", "<sensitiveDataRemoved>", "Value hidden due to security", "***")
 
 
 def usable(name: str | int) -> bool:
     """Whether it can name anything."""
-    return not isinstance(name, bool) and name != "" and not is_masked(name)
+    if isinstance(name, str):
+        return name != "" and not is_masked(name)
+    return not isinstance(name, bool)
 
 
 def is_masked(found: Any) -> bool:
     """CloudTrail's own masks: a phrase, or three stars and more; one star is a policy's "everybody"."""
-    return isinstance(found, str) and (found.startswith(_MASKS) or (len(found) > 2 and not found.strip("*")))
+    return isinstance(found, str) and found.startswith(_MASKS) and (found[0] != "*" or not found.strip("*"))
 
 
 def forms(name: str, account: str) -> tuple[str, ...]:

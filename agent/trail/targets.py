@@ -8,16 +8,14 @@ touch.
 from __future__ import annotations
 
 import functools
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jmespath
 from jmespath.exceptions import JMESPathError
 
-from agent import named, tags
+from agent import named, paths, tags
 from agent.model import Act, Touch, Unknown
 from agent.resources import Event, Path, Spec
 from agent.seal import seal
@@ -30,6 +28,7 @@ Look = Callable[[Document], Any]
 
 _CANNOT = (JMESPathError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What a path or a spec's function may raise on a record unlike the ones it was written for."""
+_NAMES, _LISTS, _SEVERAL = (str, int), (list, tuple), (list, tuple, set, frozenset)
 _MOST = 1000  # identifiers of one call: EC2 takes 1000 ids at most
 
 
@@ -42,7 +41,7 @@ class _Effect:
     act: Act
     sets: Mapping[str, Look | None]
     secrets: frozenset[str]
-    when: Look
+    when: Look | None
 
 
 class Targets:
@@ -73,10 +72,10 @@ class Targets:
         return tuple(found.values()) or _without_spec(source, name, record, account)
 
     def _touches(self, effect: _Effect, record: Document, account: str) -> Iterator[Touch]:
-        if not _looked(effect.when, record, otherwise=False):
+        if effect.when is not None and not _looked(effect.when, record, otherwise=False):
             return
         resources = list(_resources(_looked(effect.ids, record, otherwise=None)))
-        sets = self._sets(effect, record) if resources else {}
+        sets = self._sets(effect, record) if resources and effect.sets else {}
         for names in resources[:_MOST]:
             if len(names) == 1:
                 yield Touch(effect.type, forms(names[0], account), effect.act, sets)
@@ -112,40 +111,11 @@ _CUT = ("requestParameters", "responseElements")
 
 def _effect(type_: str, event: Event, secrets: frozenset[str]) -> _Effect:
     sets = {attribute: _look(path) if path else None for attribute, path in event.sets.items()}
-    return _Effect(type_, _look(event.ids), event.act, sets, secrets, _look(event.when) if event.when else _always)
-
-
-def _always(_: Document) -> bool:
-    return True
-
-
-@functools.cache
-def _compiled(expression: str) -> Look:
-    if _PLAIN.fullmatch(expression):
-        return _plain(*expression.split("."))
-    look: Look = jmespath.compile(expression).search
-    return look
-
-
-_PLAIN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
-
-
-def _plain(*names: str) -> Look:
-    """`a.b.c`, which most paths are: what JMESPath finds there, in a tenth of the time."""
-
-    def look(record: Document) -> Any:
-        found: Any = record
-        for name in names:
-            if not isinstance(found, dict):
-                return None
-            found = found.get(name)
-        return found
-
-    return look
+    return _Effect(type_, _look(event.ids), event.act, sets, secrets, _look(event.when) if event.when else None)
 
 
 def _look(path: Path) -> Look:
-    return _compiled(path) if isinstance(path, str) else path
+    return paths.compiled(path) if isinstance(path, str) else path
 
 
 def _looked(look: Look, record: Document, otherwise: Any) -> Any:
@@ -157,9 +127,12 @@ def _looked(look: Look, record: Document, otherwise: Any) -> Any:
 
 def _resources(found: Any) -> Iterator[tuple[str, ...]]:
     """One identifier, a list of them (several resources), or a list whose entries list the names of one resource."""
-    for entry in found if isinstance(found, list | tuple | set | frozenset) else (found,):
-        names = entry if isinstance(entry, list | tuple) else (entry,)
-        told = tuple(str(name) for name in names if isinstance(name, str | int) and usable(name))
+    for entry in found if isinstance(found, _SEVERAL) else (found,):
+        if type(entry) is str:
+            told: tuple[str, ...] = (entry,) if usable(entry) else ()
+        else:
+            names = entry if isinstance(entry, _LISTS) else (entry,)
+            told = tuple(str(name) for name in names if isinstance(name, _NAMES) and usable(name))
         if told:
             yield told
 
@@ -169,7 +142,7 @@ def _unmasked(found: Any) -> Any:
         return Unknown("CloudTrail masks the value")
     if isinstance(found, dict):
         return {name: _unmasked(value) for name, value in found.items()}
-    if isinstance(found, list | tuple):
+    if isinstance(found, _LISTS):
         return [_unmasked(value) for value in found]
     return found
 

@@ -52,7 +52,7 @@ _MACHINES = ("pipeline", "workload", "unknown")
 class Sessions:
     """Sessions by what a later record can know them by."""
 
-    by_key: Mapping[str, Session] = field(default_factory=dict)
+    by_key: Mapping[str, tuple[Session, ...]] = field(default_factory=dict)
     by_arn: Mapping[str, tuple[Session, ...]] = field(default_factory=dict)
 
     def of(self, caller: Identity, at: datetime) -> tuple[Session, ...]:
@@ -60,8 +60,14 @@ class Sessions:
 
         A session known to have another key is another session: whoever may assume the role can give it any name.
         """
-        if caller.key in self.by_key:
-            return (self.by_key[caller.key],)
+        # A key is good for one role and from when it was issued: a record that says otherwise is no proof of anything.
+        issued = [
+            session
+            for session in self.by_key.get(caller.key, ())
+            if session.time <= at + _SKEW and (not session.arn or not caller.arn or session.arn == caller.arn)
+        ]
+        if issued:
+            return (issued[-1],)
         return tuple(
             session
             for session in self.by_arn.get(caller.arn, ())
@@ -105,15 +111,16 @@ def session(record: Record, time: datetime) -> Session | None:
 
 def index(found: Iterable[Session]) -> Sessions:
     """The same table whatever the order, and however often a session was delivered."""
-    by_key: dict[str, Session] = {}
+    by_key: dict[str, list[Session]] = defaultdict(list)
     by_arn: dict[str, set[Session]] = defaultdict(set)
     # Of two accounts' copies the one that names the caller by ARN comes last, and stays.
     for item in sorted(set(found), key=lambda s: (bool(s.caller.arn), s.time, s)):
         if item.key:
-            by_key[item.key] = item
+            by_key[item.key].append(item)
         if item.arn:
             by_arn[item.arn].add(item)
-    return Sessions(by_key, {arn: tuple(sorted(items, key=lambda s: (s.time, s))) for arn, items in by_arn.items()})
+    keys = {key: tuple(items) for key, items in by_key.items()}
+    return Sessions(keys, {arn: tuple(sorted(items, key=lambda s: (s.time, s))) for arn, items in by_arn.items()})
 
 
 def who(caller: Identity, at: datetime, sessions: Sessions, *, agent: str = "", by_service: str = "") -> Who:

@@ -68,8 +68,8 @@ def test_another_reader_replaces_what_the_last_one_read(store: Store) -> None:
 def test_a_new_reader_counts_anew(store: Store) -> None:
     kept = Kept([entry()], [Tally("1", "r", NOON, 3, NOON)], gaps=[GAP], checkpoint={"at": 1})
     store.journal.keep("feed", kept, NOON, "one")
-    assert not store.journal.recount("one", NOON - HOUR)
-    assert store.journal.recount("two", NOON - HOUR)
+    assert not store.journal.recount("one", NOON - HOUR, ["feed"])
+    assert store.journal.recount("two", NOON - HOUR, ["feed"])
     assert store.journal.tallies(NOON, NOON + HOUR) == ()
     assert store.journal.gaps(NOON - HOUR) == ()
     assert all_of(store) == [entry()]
@@ -96,11 +96,32 @@ def test_use_of_keys_adds_up_by_day(store: Store) -> None:
     assert store.journal.key_use(day + HOUR) == ()
 
 
-def test_a_gap_found_again_keeps_its_first_time(store: Store) -> None:
+def test_a_gap_found_again_is_told_for_as_long_again(store: Store) -> None:
     for at in (NOON, NOON + HOUR):
         store.journal.keep("feed", Kept(gaps=[GAP, GAP]), at)
-    assert store.journal.gaps(NOON) == (GAP,)
-    assert store.journal.gaps(NOON + HOUR) == ()
+    assert store.journal.gaps(NOON + HOUR) == (GAP,)
+    assert store.journal.gaps(NOON + 2 * HOUR) == ()
+
+
+def test_what_is_read_no_more_keeps_its_gaps_and_is_not_counted_anew_for_ever(store: Store) -> None:
+    for feed in ("imported", "bucket"):
+        gap = replace(GAP, why=feed)
+        store.journal.keep(feed, Kept([entry(feed)], gaps=[gap], checkpoint={"at": 1}), NOON, "one")
+    store.journal.keep("queue", Kept(gaps=[replace(GAP, why="queue")]), NOON, "one")
+    assert store.journal.recount("two", NOON - HOUR, ["bucket"])
+    assert {gap.why for gap in store.journal.gaps(NOON - HOUR)} == {"imported", "queue"}
+    store.journal.keep("bucket", Kept(checkpoint={"at": 2}), NOON, "two")
+    assert not store.journal.recount("two", NOON - HOUR, ["bucket"])
+    assert store.journal.checkpoints("bucket", "two") == {"": {"at": 2}}
+    assert store.journal.checkpoints("imported", "two") == {}
+
+
+def test_a_place_whose_name_is_longer_than_an_index_entry_is_counted(store: Store) -> None:
+    forged = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(20_000))
+    for _ in range(2):
+        store.journal.keep("feed", Kept(tallies=[Tally(forged, forged[::-1], NOON, 3, NOON)]), NOON)
+    (found,) = store.journal.tallies(NOON, NOON + HOUR)
+    assert (found.events, len(found.account)) == (6, 71)
 
 
 def test_each_shard_goes_on_where_its_last_delivery_ended(store: Store) -> None:

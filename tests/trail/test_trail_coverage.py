@@ -270,6 +270,13 @@ def test_events_of_the_future() -> None:
     assert skewed(tallies[:1], END + timedelta(minutes=1)) == ()
 
 
+def test_one_forged_file_makes_no_flood_of_places() -> None:
+    future = END + timedelta(days=9)
+    found = skewed([Tally(f"{n:012d}", REGION, future, 1, future) for n in range(5000)], END)
+    assert len(found) == 21
+    assert (found[-1].scope, found[-1].cause) == (Scope(type="cloudtrail"), "skewed")
+
+
 def test_coverage_names_places_that_only_digests_know() -> None:
     found = covered(hours(START, START + HOUR), {(ACCOUNT, REGION): END, (OTHER, REGION): START})
     assert found == (

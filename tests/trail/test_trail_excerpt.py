@@ -25,6 +25,14 @@ from agent.trail.excerpt import MASKED, MAX_BYTES, excerpt
         "passphrase",
         "oAuthToken",
         "databaseConnectionString",
+        "preSharedKey",
+        "authKey",
+        "accessKey",
+        "accessString",
+        "headerValue",
+        "searchString",
+        "extraConnectionAttributes",
+        "parameterValue",
     ],
 )
 def test_what_is_named_like_a_secret_is_masked(name: str) -> None:
@@ -54,6 +62,24 @@ def test_environments_user_data_and_code_are_dropped_whole() -> None:
         "userData": "(dropped)",
         "code": {"zipFile": "(dropped)", "s3Bucket": "b"},
         "containerDefinitions": [{"name": "web", "environment": "(dropped)"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["runtimeEnvironmentVariables", "environmentProperties", "optionSettings", "patchOperations", "command", "args"],
+)
+def test_settings_of_programs_are_dropped_whole(name: str) -> None:
+    assert excerpt("apigateway", {"a": {name: [{"name": "PASSWORD", "value": "hunter2"}]}}) == {
+        "a": {name: "(dropped)"}
+    }
+
+
+def test_a_password_in_an_address_is_masked() -> None:
+    request = {"endpoint": "https://dana:hunter2@example.com/x", "also": "see amqp://u:hunter2@h and mail a@b.example"}
+    assert excerpt("sns", request) == {
+        "endpoint": f"https://{MASKED}@example.com/x",
+        "also": f"see amqp://{MASKED}@h and mail a@b.example",
     }
 
 

@@ -331,8 +331,9 @@ def test_a_message_of_many_files_comes_in_several_deliveries(queue: Queue, monke
     keys = [queue.put(f"{n}", packed(record(at=f"12:00:0{n}"))) for n in range(5)]
     queue.send(of_cloudtrail(*keys))
     found: list[Delivery] = list(queue.notified().deliveries(Window(START, END)))
-    assert [len(one.blobs) for one in found] == [2, 2, 1]
-    assert [one.acknowledge is not None for one in found] == [False, False, True]
+    assert [len(one.blobs) for one in found] == [2, 2, 1, 0]
+    assert [one.acknowledge is not None for one in found] == [False, False, True, False]
+    assert [one.checkpoint is not None for one in found] == [False, False, False, True]
 
 
 # --- EventBridge ---------------------------------------------------------------------------------------------

@@ -400,6 +400,7 @@ def test_a_chain_is_followed_across_accounts_whichever_copy_comes_first() -> Non
     dana = user() | {"arn": f"arn:aws:iam::{tools}:user/dana", "accountId": tools}
     hub = assume(dana, "Hub", "d", "ASIAHUB", at="10:00:00", roleArn=f"arn:aws:iam::{tools}:role/Hub")
     hub |= {"recipientAccountId": tools}
+    hub["responseElements"]["assumedRoleUser"]["arn"] = f"arn:aws:sts::{tools}:assumed-role/Hub/d"
     stranger = {"type": "AWSAccount", "accountId": tools, "principalId": "AROAHUB:d"}
     ours = assume(stranger, "Deploy", "x", "ASIADEPLOY", at="11:00:00", sharedEventID="7")
     theirs = assume(in_role("Hub", "d", "ASIAHUB", account=tools), "Deploy", "x", "ASIADEPLOY", at="11:00:00")
@@ -434,3 +435,14 @@ def test_an_identity_center_user_without_a_name_is_their_id() -> None:
 def test_a_long_lived_key_is_its_owners() -> None:
     actor = actor_of({"type": "IAMUser", "arn": "arn:aws:iam::1:user/ci/robot", "accessKeyId": "AKIAROBOT"})
     assert (actor.name, actor.arn, actor.how) == ("robot", "arn:aws:iam::1:user/ci/robot", "IAM user")
+
+
+def test_a_forged_session_of_a_key_names_nobody() -> None:
+    """A key is good for one role, and from when it was issued."""
+    real = assume(user("marco"), "Deploy", "x", "ASIADEPLOY", at="11:00:00")
+    made = record(at="12:00:00", userIdentity=in_role("Deploy", "x", "ASIADEPLOY"))
+    elsewhere = assume(user("dana"), "Other", "x", "ASIADEPLOY", at="11:30:00")
+    afterwards = assume(user("erik"), "Deploy", "x", "ASIADEPLOY", at="13:00:00")
+    for order in ((real, elsewhere, afterwards), (afterwards, elsewhere, real)):
+        assert change_of(made, *order).actor.name == "marco"
+    assert change_of(made, elsewhere, afterwards).actor.kind == "unknown"
