@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-JOBS   ?= 2
+JOBS   ?= 3
 
 .PHONY: demo test oracle-sweep attribution-sweep lint format types check install bench docs wheel wheel-demo lock clean
 
@@ -65,5 +65,5 @@ wheel-demo: ## the built wheel in an empty environment outside the repository: r
 	rm -rf dist
 	$(MAKE) --no-print-directory wheel
 	outside=$$(mktemp -d) && $(PYTHON) -m venv $$outside/venv \
-	  && $$outside/venv/bin/pip install --quiet --disable-pip-version-check "$$(ls $(CURDIR)/dist/*.whl)[demo]" \
+	  && $$outside/venv/bin/pip install --quiet --disable-pip-version-check --no-compile "$$(ls $(CURDIR)/dist/*.whl)[demo]" \
 	  && (cd $$outside && venv/bin/driftwarden demo --out demo) ; status=$$? ; rm -rf $$outside ; exit $$status

@@ -327,12 +327,12 @@ class Collector:
             return [files.feed(self.config.path(where))]
         first, names = self.sessions.of(next(iter(accounts))), tuple(accounts.values())
         if kind == "eventbridge":
-            return [bus.feed(first.client("sqs", region_name=_region(url)), url, accounts=names)]
+            return [bus.feed(first.client("sqs", region_name=region_of(url)), url, accounts=names)]
         client = first.client("s3", config=ClientConfig(max_pool_connections=16))
         if kind == "s3-notifications":
             # A queue may be writable by others: only the buckets that are named here are fetched from.
             buckets = [one.removeprefix("s3://").split("/")[0] for one in self.config.trail.sources if "s3://" in one]
-            return [notified.feed(first.client("sqs", region_name=_region(url)), url, client, buckets=buckets)]
+            return [notified.feed(first.client("sqs", region_name=region_of(url)), url, client, buckets=buckets)]
         bucket, _, prefix = where.removeprefix("s3://").partition("/")
         regions = sorted({HOME, *(region for number in accounts for region in self.config.account[number].regions)})
         found = [s3.feed(client, bucket, prefix, accounts=names, regions=regions)]
@@ -346,7 +346,7 @@ class Collector:
         return found
 
 
-def _region(queue_url: str) -> str | None:
+def region_of(queue_url: str) -> str | None:
     """`eu-west-1` out of `https://sqs.eu-west-1.amazonaws.com/…`; None: the session's own."""
     match = re.match(r"https://(?:sqs\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.", queue_url)
     return match[1] if match else None

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from line import SPECS
+from msgspec.structs import replace as replace_config
 
-from agent.collect import HOME, Sessions, blame, lost, units
-from agent.config import Account, Config, Stack, TrailSource
+from agent.collect import HOME, Collector, Sessions, blame, lost, region_of, units
+from agent.config import Account, Config, Estate, Stack, TrailSource
 from agent.model import Gap, Scope
 from agent.store import Unit, UnitSpec
 
@@ -125,3 +128,55 @@ def test_an_error_is_told_by_name_and_place_and_not_by_its_text() -> None:
     except ValueError as error:
         assert blame(error).startswith("ValueError at test_collect.py:")
     assert blame(ValueError("hunter2")) == "ValueError"
+
+
+NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+def collector(source: str | tuple[str, ...] = "lookup", last: datetime | None = None, **options: str) -> Collector:
+    accounts = (Account(regions=("eu-west-1",)), Account(regions=("us-east-1",)))
+    config = Config(account=accounts, trail=TrailSource(source=source, **options))
+    with ThreadPoolExecutor(1) as pool:
+        return Collector(
+            config, Sessions(config), SPECS, b"k" * 32, NOW, pool, last=last, accounts={0: ACCOUNT, 1: "210987654321"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "back"),
+    [(None, 7), (0, 7), (6, 7), (9, 10), (40, 41), (400, 90)],
+)
+def test_a_scan_looks_back_to_where_the_last_one_ended(days_ago: int | None, back: int) -> None:
+    """A day more, for what came late; no further than what was read is kept."""
+    last = None if days_ago is None else NOW - timedelta(days=days_ago)
+    assert collector(last=last).trail_start == NOW - timedelta(days=back)
+
+
+def test_where_only_a_bus_is_read_every_place_must_have_an_event() -> None:
+    bus = "eventbridge:https://sqs.eu-west-1.amazonaws.com/1/q"
+    assert collector(bus).expected() == (
+        (ACCOUNT, HOME),
+        (ACCOUNT, "eu-west-1"),
+        ("210987654321", HOME),
+    )
+    assert collector((bus, "lookup")).expected() == ()
+    assert collector().expected() == ()
+
+
+def test_another_reading_of_records_has_another_fingerprint() -> None:
+    one = collector()
+    assert one.fingerprint() == collector(lookback="3d").fingerprint()
+    config = replace_config(one.config, estate=Estate(known_states=("s3://b/k",)))
+    assert replace(one, config=config).fingerprint() != one.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/1/q", "eu-west-1"),
+        ("https://us-gov-east-1.queue.amazonaws.com/1/q", "us-gov-east-1"),
+        ("http://127.0.0.1:5000/1/q", None),
+    ],
+)
+def test_a_queue_is_asked_in_its_own_region(url: str, region: str | None) -> None:
+    assert region_of(url) == region
