@@ -65,7 +65,7 @@ def feed(
         for query, since in queries:
             yield from asked.since(query, since, window, now())
 
-    return Feed(f"lookup://{account}/{region}", deliveries, answers=True)
+    return Feed(f"lookup://{account}/{region}", deliveries)
 
 
 @dataclass(frozen=True, slots=True)

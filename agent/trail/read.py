@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agent.model import Change, Covered, Entry, Gap, Identity, Session, Tally, Trail
+from agent.model import Change, Entry, Gap, Identity, Session, Tally, Trail
 from agent.resources import Spec
 from agent.trail.attempts import attempts
 from agent.trail.claims import PATTERNS, claims
@@ -202,69 +202,6 @@ class _Told:
         return replace(
             self.change(call), channel="console", request={"result": entry.error or "success", "mfa": entry.mfa}
         )
-
-
-def merge(trails: Iterable[Trail]) -> Trail:
-    """Trails of several units as one: an event both saw is one change, by whoever knows its actor better.
-
-    Events and denied calls are added up: units should not overlap where that matters. Raises ValueError for none.
-    """
-    units = list(trails)
-    if not units:
-        raise ValueError("no trail to merge")
-    groups: dict[str, list[Change]] = {}
-    for change in (change for unit in units for change in unit.changes):
-        known = {id(group): group for event in change.event_ids if (group := groups.get(event)) is not None}
-        joined = [change, *(copy for group in known.values() for copy in group)]
-        groups |= dict.fromkeys((event for copy in joined for event in copy.event_ids), joined)
-    changes = [_joined(group) for group in {id(group): group for group in groups.values()}.values()]
-    return Trail(
-        min(unit.start for unit in units),
-        max(unit.end for unit in units),
-        tuple(sorted(changes, key=_order)),
-        events=sum(unit.events for unit in units),
-        denied=sum(unit.denied for unit in units),
-        failed=sum(unit.failed for unit in units),
-        newest_event=max((unit.newest_event for unit in units if unit.newest_event), default=None),
-        gaps=_sorted({gap for unit in units for gap in unit.gaps}),
-        sessions=_once(change for unit in units for change in unit.sessions),
-        state_writes=_once(change for unit in units for change in unit.state_writes),
-        coverage=_together(one for unit in units for one in unit.coverage),
-        attempts=tuple(one for unit in units for one in unit.attempts),
-        sign_ins=_once(change for unit in units for change in unit.sign_ins),
-    )
-
-
-def _together(parts: Iterable[Covered]) -> tuple[Covered, ...]:
-    found: dict[tuple[str, str], Covered] = {}
-    for part in parts:
-        known = found.get((part.account, part.region))
-        if known is not None:
-            part = replace(  # noqa: PLW2901  the two in one
-                part,
-                events=part.events + known.events,
-                oldest=min((one for one in (part.oldest, known.oldest) if one), default=None),
-                newest=max((one for one in (part.newest, known.newest) if one), default=None),
-                verified_until=max((one for one in (part.verified_until, known.verified_until) if one), default=None),
-            )
-        found[part.account, part.region] = part
-    return tuple(found[at] for at in sorted(found))
-
-
-def _once(changes: Iterable[Change]) -> tuple[Change, ...]:
-    return tuple(sorted({change.event_ids: change for change in changes}.values(), key=_order))
-
-
-def _joined(copies: list[Change]) -> Change:
-    if len(copies) == 1:
-        return copies[0]
-    best = max(copies, key=lambda c: (c.actor.confidence, len(c.touches), len(c.claims), repr(c)))
-    others = sorted(copies, key=repr)
-    return replace(
-        best,
-        event_ids=tuple(sorted({event for copy in copies for event in copy.event_ids})),
-        claims=tuple(dict.fromkeys(claim for copy in (best, *others) for claim in copy.claims)),
-    )
 
 
 def _order(change: Change) -> tuple[datetime, tuple[str, ...]]:

@@ -86,8 +86,6 @@ class Feed:
     """Never raises for what the source does: that is a gap."""
     drains: bool = False
     """Reading takes messages away from a queue: a dry run must not."""
-    answers: bool = False
-    """It answers for the whole interval, so that silence is an answer: true of LookupEvents alone."""
     probe: Callable[[], tuple[Gap, ...]] | None = None
     """Of a feed that drains: whether it could be read, without reading it; a gap for what stands against it."""
 
@@ -105,13 +103,3 @@ def once(feed: Feed) -> Source:
             yield from delivery.lasting
 
     return blobs
-
-
-def forgetful(name: str, source: Source) -> Feed:
-    """A source that keeps no position as a feed: everything is read again each time, and every delivery is one blob."""
-
-    def deliveries(window: Window) -> Iterator[Delivery]:
-        for blob in source(window.start, window.end):
-            yield Delivery((blob,))
-
-    return Feed(name, deliveries)

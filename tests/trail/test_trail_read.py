@@ -1,8 +1,7 @@
 """One interval's trail: what is in it, and that late, doubled and reordered delivery changes nothing."""
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -25,8 +24,8 @@ from trail_records import (
     user,
 )
 
-from agent.model import Actor, Change, Gap, Scope, Touch, Trail
-from agent.trail.read import merge, read
+from agent.model import Actor, Change, Gap, Scope, Touch
+from agent.trail.read import read
 from agent.trail.source import Blob
 
 
@@ -218,50 +217,6 @@ def test_the_story_holds_what_the_property_is_about() -> None:
     assert (DELIVERED.events, DELIVERED.denied, len(DELIVERED.changes), len(DELIVERED.gaps)) == (16, 1, 10, 2)
 
 
-# --- merge ---------------------------------------------------------------------------------------------------
-
-
-def test_merging_units_is_reading_them_apart() -> None:
-    one, two = record(at="09:00:00"), record(at="10:00:00", errorCode="AccessDenied")
-    merged = merge([trail_of(one), trail_of(two)])
-    assert merged == trail_of(one, two)
-
-
-def test_an_event_of_two_units_is_one_change_by_the_better_known_actor() -> None:
-    used = record(userIdentity=in_role("Deploy", "x", "ASIA1"))
-    with_session = trail_of(used, assume(user(), "Deploy", "x", "ASIA1", tags=[{"key": "t", "value": "OPS-1"}]))
-    without = trail_of(used)
-    for units in ([with_session, without], [without, with_session], [without, with_session, without]):
-        (change,) = merge(units).changes
-        assert change == with_session.changes[0]
-
-
-def test_ids_that_meet_join_whatever_the_order() -> None:
-    base = trail_of(record()).changes[0]
-    surest = replace(base, actor=replace(base.actor, confidence=0.9), event_ids=("b",))
-    parts = [*(replace(base, event_ids=ids) for ids in (("a",), ("a", "b"), ("c",))), surest]
-    trails = [Trail(START, END, (part,), events=1) for part in parts]
-    for shift in range(4):
-        merged = merge(trails[shift:] + trails[:shift])
-        assert [change.event_ids for change in merged.changes] == [("a", "b"), ("c",)]
-        assert [change.actor.confidence for change in merged.changes] == [0.9, 0.7]
-        assert merged.events == 4
-
-
-def test_merging_spans_all_intervals_and_keeps_all_gaps() -> None:
-    gap = Gap(Scope(type="cloudtrail"), "x")
-    early = Trail(START - timedelta(days=1), START, gaps=(gap,))
-    late = Trail(START, END, newest_event=START, gaps=(gap, Gap(Scope(type="cloudtrail"), "y")))
-    merged = merge([late, early])
-    assert (merged.start, merged.end, merged.newest_event) == (early.start, END, START)
-    assert [g.why for g in merged.gaps] == ["x", "y"]
-
-
-def test_nothing_to_merge_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="no trail"):
-        merge([])
-
-
 # --- who signed in, and who wrote a state --------------------------------------------------------------------
 
 SUBJECT = "repo:acme/shop:ref:refs/heads/main"
@@ -315,11 +270,3 @@ def test_writes_of_states_are_kept_apart_from_changes() -> None:
         ("s3:DeleteObject", "dana", "live/terraform"),
     ]
     assert found.changes == ()
-
-
-def test_merging_units_tells_sign_ins_and_state_writes_once() -> None:
-    signed, written = assume(user(), "shared", "x", "ASIAX"), object_written()
-    one, other = trail_of(signed, written), trail_of(signed, written, record())
-    found = merge([one, other])
-    assert (len(found.sessions), len(found.state_writes)) == (1, 1)
-    assert merge([other, one]).sessions == found.sessions
