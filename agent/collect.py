@@ -200,7 +200,7 @@ class Collector:
     """Number of an `[[account]]` → its id, of those there are credentials for."""
     calls: Calls = field(default_factory=Calls)
 
-    def run(self, unit: Unit) -> Snapshot | Trail:
+    def run(self, unit: Unit | UnitSpec) -> Snapshot | Trail:
         """What one unit reads. Never raises for what it cannot read: that is a gap in the result."""
         kinds: Mapping[str, Callable[[Mapping[str, Any]], Snapshot | Trail]] = {
             "declared": self._declared,

@@ -187,8 +187,7 @@ class _Declared:
                     gaps = [
                         gap for unit, result in found if result is None for gap in lost(unit, self._collector.specs)
                     ]
-                    gaps += _unread(self._planned, self._collector, parts)
-                    self._side = _joined("declared", parts, datetime.now(UTC), gaps)
+                    self._side = declared_side(self._planned, self._collector, parts, datetime.now(UTC), gaps)
                 else:
                     time.sleep(_POLL)
             return self._side
@@ -212,8 +211,7 @@ def _sides(
         else:
             sides[unit.kind][unit.name] = unit, decode(Snapshot, result.decode())
     settled = settle(collector, sides["declared"], sides["live"])
-    gaps["declared"] += _unread(planned, collector, settled.declared)
-    declared = _joined("declared", settled.declared, started, gaps["declared"])
+    declared = declared_side(planned, collector, settled.declared, started, gaps["declared"])
     trail_gaps = (*gaps["trail"], *(gap for part in trails for gap in part.gaps))
     trail = _trail([behind, store] if behind else [store], collector, declared, trail_gaps, trails)
     return declared, _joined("live", settled.live, started, gaps["live"]), trail
@@ -269,10 +267,13 @@ def _is_proven(gap: Gap, checked: Mapping[tuple[str, str], datetime], end: datet
     return gap.cause == "undelivered" and until is not None and until >= end - _DIGESTED
 
 
-def _unread(planned: Plan, collector: Collector, parts: Sequence[Snapshot]) -> list[Gap]:
-    """Gaps for the states that are known to exist and that no stack reads."""
+def declared_side(
+    planned: Plan, collector: Collector, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[Gap] = ()
+) -> Snapshot:
+    """The declared side that stacks make; states that are known to exist and that no stack reads are gaps of it."""
     states = [read for part in parts for read in part.states]
-    return unread_states(collector.config, states, (account for account, _ in planned.read))
+    unread = unread_states(collector.config, states, (account for account, _ in planned.read))
+    return _joined("declared", parts, at, [*gaps, *unread])
 
 
 def _joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[Gap]) -> Snapshot:

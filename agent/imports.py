@@ -15,11 +15,12 @@ from agent.clean import clean
 from agent.collect import Collector, Sessions, units
 from agent.config import Config
 from agent.declared.sensitive import call_sealer
+from agent.gather import declared_side
 from agent.ingest import ingest
 from agent.model import Gap, Snapshot
 from agent.resources import load as load_specs
 from agent.run import install_key
-from agent.store import Unit, connect
+from agent.store import connect
 from agent.trail import files
 
 
@@ -44,18 +45,8 @@ def import_files(config: Config, path: Path) -> Imported:
     with connect(config.store_url()) as store, ThreadPoolExecutor(1) as pool:
         collector = Collector(config, sessions, specs, key, now, pool, config.path(config.store.cache))
         planned = units(config, sessions, specs)
-        sides = [
-            collector.run(Unit(0, "import", one.kind, one.name, one.args, "running", "import", None, 0, 1, ""))
-            for one in planned.units
-            if one.kind == "declared"
-        ]
-        parts = [side for side in sides if isinstance(side, Snapshot)]
-        declared = Snapshot(
-            "declared",
-            now,
-            tuple(one for part in parts for one in part.resources),
-            tuple(gap for part in parts for gap in part.gaps),
-        )
+        sides = [collector.run(one) for one in planned.units if one.kind == "declared"]
+        declared = declared_side(planned, collector, [one for one in sides if isinstance(one, Snapshot)], now)
         found = ingest(
             store.journal,
             [files.feed(path)],

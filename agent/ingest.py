@@ -64,8 +64,9 @@ class _Refused:
         caller = entry.caller
         # The session's name is its caller's to choose: a new one for each call would be a new caller.
         who = caller.role_arn or caller.arn or caller.account or caller.principal
-        self.kept[who, f"{entry.time:%Y-%m-%dT%H}"] += 1
-        fits = self.kept[who, f"{entry.time:%Y-%m-%dT%H}"] <= REFUSED_KEPT
+        at = who, f"{entry.time:%Y-%m-%dT%H}"
+        self.kept[at] += 1
+        fits = self.kept[at] <= REFUSED_KEPT
         self.left += not fits
         return fits
 

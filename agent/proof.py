@@ -21,7 +21,7 @@ from agent.model import Gap, Snapshot, Trail
 from agent.resources import load as load_specs
 from agent.rules import RuleError, check_rules, load_rules
 from agent.run import install_key
-from agent.store import StoreError, Unit, UnitSpec, connect
+from agent.store import StoreError, UnitSpec, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> I
     with ThreadPoolExecutor(CALL_THREADS) as pool, ThreadPoolExecutor(8) as threads:
         key = os.urandom(32)  # nothing sealed here is kept
         collector = Collector(config, sessions, load_specs(), key, datetime.now(UTC), pool)
-        work = [(one, threads.submit(collector.run, _claimed(one))) for one in planned if one.kind != "join"]
+        work = [(one, threads.submit(collector.run, one)) for one in planned if one.kind != "join"]
         for one, future in work:
             name = f"{one.kind} {one.name}"
             if error := future.exception():
@@ -123,10 +123,6 @@ def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> I
                 yield Check(name, "failed", f"{why}{f' (×{count})' if count > 1 else ''}")
             if not result.gaps:
                 yield Check(name, "ok", seen)
-
-
-def _claimed(one: UnitSpec) -> Unit:
-    return Unit(0, "check", one.kind, one.name, one.args, "running", "check", None, 0, 1, "")
 
 
 def _events(trail: Trail) -> str:

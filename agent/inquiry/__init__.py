@@ -106,7 +106,7 @@ def status(config: Config, store: Store, now: datetime) -> Standing:
         positions,
         journal.counts(),
         covered(journal.tallies(since.replace(minute=0, second=0, microsecond=0), now), proven),
-        _unread(store, since, now),
+        _unread(store, _document(store), since, now),
         journal.oldest(),
         since,
         now,
@@ -136,13 +136,14 @@ def who(config: Config, store: Store, asked: str, since: timedelta, now: datetim
         )
         if touches:
             calls.append((change, touches))
-    outcomes = _outcomes(store)
+    document = _document(store)
+    outcomes = _outcomes(document)
     return Answer(
         asked,
         tuple(names or [asked]),
         bool(names),
         tuple(Touched(change, touches, _outcome(change, outcomes)) for change, touches in calls),
-        Reach(start, now, journal.oldest(), _unread(store, start, now)),
+        Reach(start, now, journal.oldest(), _unread(store, document, start, now)),
     )
 
 
@@ -159,7 +160,7 @@ def explain(config: Config, store: Store, event: str) -> Explained | None:
         for finding in document.get("findings", ())
         if any(entry.event in call["event_ids"] for call in finding["changes"])
     )
-    return Explained(entry, change, _outcome(change, _outcomes(store)) if change else "", findings)
+    return Explained(entry, change, _outcome(change, _outcomes(document)) if change else "", findings)
 
 
 def entered(config: Config, store: Store, since: timedelta, now: datetime) -> tuple[tuple[Row, ...], Reach]:
@@ -169,14 +170,16 @@ def entered(config: Config, store: Store, since: timedelta, now: datetime) -> tu
     trail = _trail(config, start, now, store.journal.entries(start, now), before)
     production = {one.account for one in config.stack if one.account and one.environment.lower().startswith("prod")}
     seen = Seen(trail.changes, trail.sessions, trail.sign_ins, trail.attempts, store.journal.key_use(start))
-    return access(seen, production), Reach(start, now, store.journal.oldest(), _unread(store, start, now))
+    return access(seen, production), Reach(
+        start, now, store.journal.oldest(), _unread(store, _document(store), start, now)
+    )
 
 
-def _unread(store: Store, since: datetime, now: datetime) -> tuple[Gap, ...]:
+def _unread(store: Store, document: Mapping[str, Any], since: datetime, now: datetime) -> tuple[Gap, ...]:
     """What is not known of the time from `since` on: for good, in the last scan, or because no scan was since."""
     lasting = store.journal.gaps(since)
     told = {(str(gap.scope), gap.why) for gap in lasting}
-    last = _document(store).get("coverage", {}).get("trail", {}).get("gaps", ())
+    last = document.get("coverage", {}).get("trail", {}).get("gaps", ())
     passing = (Gap(_scope(gap["scope"]), gap["why"]) for gap in last if (gap["scope"], gap["why"]) not in told)
     newest = max((one.kept_at for one in store.journal.positions()), default=now)
     why = f"nothing was read since {newest:%FT%TZ}: no scan was, or none got that far"
@@ -256,9 +259,9 @@ def _document(store: Store) -> Mapping[str, Any]:
     return found
 
 
-def _outcomes(store: Store) -> Mapping[str, str]:
+def _outcomes(document: Mapping[str, Any]) -> Mapping[str, str]:
     """Event → what the last scan said of the call."""
-    changes: Sequence[Mapping[str, Any]] = _document(store).get("changes", ())
+    changes: Sequence[Mapping[str, Any]] = document.get("changes", ())
     return {event: item["verdict"]["outcome"] for item in changes for event in item["event_ids"]}
 
 
