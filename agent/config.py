@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import importlib
 import os
 import re
 import tomllib
@@ -28,9 +29,8 @@ from agent.tables import (
     IdentitiesConfig,
     PathName,
     PipelineConfig,
-    RegisterConfig,
+    PolicyConfig,
     ReportConfig,
-    RoundupConfig,
     RulesConfig,
     Stack,
     StoreConfig,
@@ -49,9 +49,8 @@ __all__ = [
     "IdentitiesConfig",
     "PathName",
     "PipelineConfig",
-    "RegisterConfig",
+    "PolicyConfig",
     "ReportConfig",
-    "RoundupConfig",
     "RulesConfig",
     "Stack",
     "StoreConfig",
@@ -63,6 +62,10 @@ __all__ = [
     "environment",
     "load",
 ]
+
+
+SET_BY_LOAD = ("base", "origin", "sha256")
+"""Fields of `Config` that no file may hold."""
 
 
 class ConfigError(Exception):
@@ -85,16 +88,19 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}:{line}: not UTF-8 at byte {error.start} of the file") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file.not_toml(str(error))) from None
-    for field in ("base", "sha256"):
+    for field in SET_BY_LOAD:
         if field in tree:
             raise ConfigError(file.mistake(f"$.{field}", f"unknown field '{field}'"))
     resolved = _resolve(tree, file, "$")
+    systems = _systems(resolved, file)
     try:
         config = msgspec.convert(resolved, Config)
     except msgspec.ValidationError as error:
-        raise _explain(file, str(error)) from None
+        raise _explain(file, str(error), Config) from None
+    config = msgspec.structs.replace(config, tickets=msgspec.structs.replace(config.tickets, systems=systems))
     _check(config, file)
-    return msgspec.structs.replace(config, base=str(path.resolve().parent), sha256=hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    return msgspec.structs.replace(config, base=str(path.resolve().parent), origin=path.name, sha256=digest)
 
 
 def duration(text: str) -> timedelta:
@@ -125,6 +131,34 @@ def aws_environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
+def ticket_systems() -> Mapping[str, Any]:
+    """Name of each ticket system there is → the type of its table: a file in `agent/tickets` is the registration."""
+    folder = Path(__file__).parent / "tickets"
+    modules = (file.stem for file in sorted(folder.glob("*.py")) if "class Settings(" in file.read_text("utf-8"))
+    # Looked up by name: which systems there are is not for the configuration to know.
+    return {name: importlib.import_module(f"agent.tickets.{name}").Settings for name in modules}
+
+
+def _systems(tree: Any, file: TomlFile) -> dict[str, Any]:
+    """The tables `[tickets.NAME]`, taken out of the tree and each checked against its system's own type."""
+    table = tree.get("tickets")
+    if not isinstance(table, dict):
+        return {}
+    found = {}
+    for name in [name for name, value in table.items() if isinstance(value, dict)]:
+        known = ticket_systems()
+        if name not in known:
+            fields = [*known, "file_to", "mode"]
+            raise ConfigError(file.mistake(f"$.tickets.{name}", f"unknown field '{name}'{_meant(name, fields)}"))
+        try:
+            found[name] = msgspec.convert(table.pop(name), known[name])
+        except msgspec.ValidationError as error:
+            said, at, where = str(error).partition(" - at `")
+            where = f"$.tickets.{name}" + where.removeprefix("$") if at else f"$.tickets.{name}`"
+            raise _explain(file, f"{said} - at `{where}", known[name], f"$.tickets.{name}") from None
+    return found
+
+
 def _check(config: Config, file: TomlFile) -> None:
     """What types alone cannot say."""
     for where, value in (
@@ -132,6 +166,12 @@ def _check(config: Config, file: TomlFile) -> None:
         ("$.trail.keep", config.trail.keep),
         ("$.authority.tolerance", config.authority.tolerance),
         ("$.authority.grace", config.authority.grace),
+        ("$.authority.breakglass.document_within", config.authority.breakglass.document_within),
+        ("$.authority.breakglass.offline_within", config.authority.breakglass.offline_within),
+        ("$.authority.breakglass.longest", config.authority.breakglass.longest),
+        *((f"$.authority.breakglass.remind[{n}]", one) for n, one in enumerate(config.authority.breakglass.remind)),
+        ("$.exceptions.longest", config.exceptions.longest),
+        ("$.baseline.longest", config.baseline.longest),
     ):
         try:
             duration(value)
@@ -153,13 +193,12 @@ def _check(config: Config, file: TomlFile) -> None:
         for key, why in _wrong_in(stack):
             raise ConfigError(file.mistake(f"$.stack[{n}].{key}", why))
     target = config.tickets.file_to
-    systems = [name for name in ("register", "roundup") if getattr(config.tickets, name) is not None]
+    systems = list(config.tickets.systems)
     if target and target not in systems:
         raise ConfigError(file.mistake("$.tickets.file_to", f"'{target}' has no [tickets.{target}] table"))
-    if config.tickets.mode == "file" and not target and len(systems) != 1:
-        why = (
-            "say which system gets the cases with file_to" if systems else "add [tickets.register] or [tickets.roundup]"
-        )
+    files = config.tickets.mode == "file" or any(stack.mode == "file" for stack in config.stack)
+    if files and not target and len(systems) != 1:
+        why = "say which system gets the cases with file_to" if systems else "add its table, such as [tickets.register]"
         raise ConfigError(file.mistake("$.tickets.mode", f"'file' files cases into a ticket system: {why}"))
 
 
@@ -261,14 +300,14 @@ def _named(kind: str, name: str, reference: str, file: TomlFile, where: str) -> 
         raise ConfigError(file.mistake(where, f"{reference}: not UTF-8")) from None
 
 
-def _explain(file: TomlFile, message: str) -> ConfigError:
+def _explain(file: TomlFile, message: str, root: Any, above: str = "$") -> ConfigError:
     """msgspec's message in our form: its path becomes a line, and what would be right is said."""
     said, _, where = message.partition(" - at `")
     where = where.removeprefix("key` in `").rstrip("`") or "$"
-    there = _type_at(where)
+    there = _type_at(where.removeprefix(above), root)
     unknown = re.search(r"unknown field `([^`]+)`", said)
     if unknown and isinstance(there, inspect.StructType):
-        fields = [field.name for field in there.fields if field.name not in ("base", "sha256")]
+        fields = [field.name for field in there.fields if field.name not in SET_BY_LOAD]
         return ConfigError(
             file.mistake(f"{where}.{unknown[1]}", f"unknown field '{unknown[1]}'{_meant(unknown[1], fields)}")
         )
@@ -287,9 +326,9 @@ def _meant(word: str, known: list[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else f"; known here: {', '.join(filter(None, known))}"
 
 
-def _type_at(where: str) -> inspect.Type:
-    """The type that a path of the configuration must have."""
-    found: inspect.Type = inspect.type_info(Config)
+def _type_at(where: str, root: Any) -> inspect.Type:
+    """The type that a path below a table must have."""
+    found: inspect.Type = inspect.type_info(root)
     for name in re.findall(r"\.([^.\[]+)|\[", where):
         match found:
             case inspect.StructType():

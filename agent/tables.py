@@ -62,6 +62,8 @@ class Stack(_Part, frozen=True):
     """Plan as JSON (`terraform show -json`), relative to `dir`, read in place of the code."""
     hcl: bool = True
     """Whether there is code to read. Without, state is compared with live, and what is not applied is not known."""
+    mode: Literal["", "observe", "file"] = ""
+    """Whether cases about it are filed; empty: as `[tickets] mode` says."""
 
 
 class Account(_Part, frozen=True):
@@ -73,6 +75,8 @@ class Account(_Part, frozen=True):
     profile: str = ""
     role_arn: str = ""
     external_id: str = ""
+    environment: str = ""
+    """What it serves: `production`, `staging`."""
 
 
 class TrailSource(_Part, frozen=True):
@@ -106,9 +110,59 @@ class PipelineConfig(_Part, frozen=True):
     """AWS service that STS issues the role to: `codedeploy.amazonaws.com`."""
 
 
-PathName = Literal["pipeline", "manual", "standing"]
-TestName = Literal["actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation"]
+PathName = Literal["pipeline", "manual", "standing", "emergency"]
+TestName = Literal[
+    "actor",
+    "pipeline",
+    "ticket",
+    "state",
+    "window",
+    "scope",
+    "implementer",
+    "separation",
+    "content",
+    "permitted",
+    "review",
+    "checks",
+    "freeze",
+    "breakglass",
+]
 """The paths and tests of `agent.authorise`; a test holds the two together."""
+RoleName = Literal["documenter", "reviewer", "approver", "admin"]
+
+
+class PolicyConfig(_Part, frozen=True):
+    """Which tests are required where. Of several that fit a change the first counts."""
+
+    environments: tuple[str, ...] = ("*",)
+    types: tuple[str, ...] = ("*",)
+    """Resource types, wildcards."""
+    risks: tuple[Literal["*", "low", "medium", "high"], ...] = ("*",)
+    paths: dict[PathName, tuple[TestName, ...]] = {}
+    """Path → required tests; a path left out keeps its default, an empty list closes it."""
+    approvals: Annotated[int, Meta(ge=0)] | None = None
+    """At least so many; left out: as the risk asks."""
+
+
+class EmergencyRoleConfig(_Part, frozen=True):
+    """A role that is for emergencies alone."""
+
+    name: str
+    role: str
+    """Wildcard over the role's ARN."""
+
+
+class BreakglassConfig(_Part, frozen=True):
+    """The emergency path."""
+
+    document_within: str = "24h"
+    """How long after the last call of a session its document may take."""
+    remind: tuple[str, ...] = ("12h", "2h")
+    """How long before the deadline reminders are sent."""
+    offline_within: str = "24h"
+    """How much later than it was signed a statement may arrive and still count from then."""
+    longest: str = "12h"
+    """How long a window declared ahead may last."""
 
 
 class AuthorityConfig(_Part, frozen=True):
@@ -117,14 +171,56 @@ class AuthorityConfig(_Part, frozen=True):
     pipeline: tuple[PipelineConfig, ...] = ()
     people: dict[str, str] = {}
     """AWS principal (name, or wildcard over the ARN) → user in the ticket system."""
-    paths: dict[PathName, Annotated[tuple[TestName, ...], Meta(min_length=1)]] = {}
-    """Path → required tests; a path left out keeps its default."""
+    paths: dict[PathName, tuple[TestName, ...]] = {}
+    """Path → required tests; a path left out keeps its default, an empty list closes it."""
+    policy: tuple[PolicyConfig, ...] = ()
+    emergency: tuple[EmergencyRoleConfig, ...] = ()
+    breakglass: BreakglassConfig = BreakglassConfig()
     approved_states: tuple[str, ...] = ("approved", "scheduled", "implement", "implementing", "in progress")
+    done_states: tuple[str, ...] = ("implemented", "review", "closed", "done", "resolved", "complete")
+    """States that say a ticket's change was made."""
     approvals: Annotated[int, Meta(ge=0)] = 1
+    """At least so many, whatever the risk asks."""
+    risk: bool = True
+    """Whether changes are scored by `rules/risk.yaml`, and approvals follow."""
     tolerance: str = "0m"
     grace: str = "15m"
     ticket_patterns: tuple[str, ...] = ()
     """Regular expressions a ticket reference matches; empty: the built-in ones."""
+    permitted: dict[str, tuple[str, ...]] = {}
+    """Environment (wildcard) → groups of the identity map that may change it; empty: not asked."""
+    calendars: tuple[str, ...] = ()
+    """Change freezes: `freeze.ics`, or `ssm:NAME` for an SSM Change Calendar."""
+    plans: str = ""
+    """Folder of approved plans as JSON, which tickets name by fingerprint; empty: none."""
+    standing: str = ""
+    """Folder of pre-approved changes, one YAML file each; empty: none."""
+    environment_tag: str = "Environment"
+    """Tag that may raise a resource to production."""
+    production: tuple[str, ...] = ("production", "prod")
+    """What production is called."""
+    signers: str = ""
+    """`allowed_signers` file of ssh-keygen: whose signatures count; empty: nobody's."""
+    roles: dict[RoleName, tuple[str, ...]] = {}
+    """Role → people (ids of the identity map) and `group:NAME`."""
+
+
+class ExceptionsConfig(_Part, frozen=True):
+    """Governed permissions to differ."""
+
+    dir: str = "exceptions"
+    """Folder of YAML files, under version control."""
+    longest: str = "90d"
+    """How long one may last."""
+
+
+class BaselineConfig(_Part, frozen=True):
+    """Drift that was there when the estate was adopted."""
+
+    dir: str = "baseline"
+    """Folder of YAML files, under version control."""
+    longest: str = "365d"
+    """How long one may last."""
 
 
 class IdentitiesConfig(_Part, frozen=True):
@@ -144,29 +240,15 @@ class IdentitiesConfig(_Part, frozen=True):
     """Role to ask both with, in the management or the delegated account; empty: the first account's credentials."""
 
 
-class RegisterConfig(_Part, frozen=True):
-    """The embedded ticket register: a directory of YAML files."""
-
-    path: str = "tickets"
-
-
-class RoundupConfig(_Part, frozen=True):
-    """A Roundup tracker."""
-
-    url: str
-    user: str
-    password: str
-
-
 class TicketsConfig(_Part, frozen=True):
-    """Where authority is looked up, and where cases are filed."""
+    """Where authority is looked up, and where cases are filed. Each system has a table `[tickets.NAME]` of its own."""
 
-    register: RegisterConfig | None = None
-    roundup: RoundupConfig | None = None
-    file_to: Literal["", "register", "roundup"] = ""
+    file_to: str = ""
     """The system that gets the cases; empty: the only one configured."""
     mode: Literal["observe", "file"] = "observe"
     """`observe`: found and reported, nothing filed."""
+    systems: dict[str, Any] = {}
+    """Name → its table, of the type `Settings` in the system's file; taken out of the file by `load`."""
 
 
 class StoreConfig(_Part, frozen=True):
@@ -190,6 +272,10 @@ class RulesConfig(_Part, frozen=True):
     """Rules besides those that ship."""
 
     dirs: tuple[str, ...] = ()
+    enforce: tuple[str, ...] = ()
+    """Rules, by id or wildcard, that are enforced though they ship as `observe`."""
+    observe: tuple[str, ...] = ()
+    """Rules that are only observed though they ship as `enforce`: told, and no case and no exit code."""
 
 
 class Config(_Part, frozen=True):
@@ -202,12 +288,16 @@ class Config(_Part, frozen=True):
     authority: AuthorityConfig = AuthorityConfig()
     identities: IdentitiesConfig = IdentitiesConfig()
     tickets: TicketsConfig = TicketsConfig()
+    exceptions: ExceptionsConfig = ExceptionsConfig()
+    baseline: BaselineConfig = BaselineConfig()
     store: StoreConfig = StoreConfig()
     report: ReportConfig = ReportConfig()
     rules: RulesConfig = RulesConfig()
 
     base: str = ""
     """Directory of the file; set by `load`."""
+    origin: str = ""
+    """Name of the file in it; set by `load`."""
     sha256: str = ""
     """Digest of the file's bytes; set by `load`."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NewType
 
+from agent.model.declarations import Emergency
 from agent.model.permission import NOT_JUDGED, Verdict
 from agent.model.sides import Drift, GapCause, Key
 from agent.model.trail import Change
@@ -90,6 +91,8 @@ class Violation:
     why: str = ""
     indeterminate: bool = False
     """A fact that decides the rule is not known."""
+    observed: bool = False
+    """The rule is only observed: told, and no case and no exit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,19 @@ class Case:
     """Ids of the CloudTrail events it answers for: a change belongs to one case for ever."""
     body: str = ""
     """What the ticket says, in plain text lines; adapters escape it for their system."""
+    grant: str = ""
+    """Id of the emergency it is about; empty: not break-glass."""
+    deadline: datetime | None = None
+    """Until when the emergency must be documented."""
+    stage: str = ""
+    """Of an emergency: `model.EmergencyState`; `open` for a window in which nothing was called yet; once it is accepted
+    `way-back` until it is under control, then `post-implementation` where a review after the work is due."""
+    told: tuple[str, ...] = ()
+    """Which reminders, escalations and reviews were told of, each once; and when it last got new events."""
+    emergencies: tuple[Emergency, ...] = ()
+    """The emergencies it is about as they last were: calls outlive the trail they were read from."""
+    actors: tuple[str, ...] = ()
+    """Whose changes it answers for: ids in the identity map, else the actors' names."""
 
 
 @dataclass(frozen=True, slots=True)

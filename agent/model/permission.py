@@ -1,13 +1,14 @@
-"""Permission: tickets as their systems record them, and the verdict on a change."""
+"""Permission: what authority rests on, and the verdict on a change."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Literal
 
+from agent.model.declarations import Emergency
 from agent.model.people import Directory
+from agent.model.tickets import Calendar, Tickets
 
 Result = Literal["pass", "fail", "unknown"]
 Outcome = Literal[
@@ -41,53 +42,16 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class TicketEvent:
-    """One entry of a ticket's history."""
+class Risk:
+    """How much care a change asks for, and why."""
 
-    at: datetime
-    state: str = ""
-    """The state it entered; empty where the entry is no transition."""
-    approved_by: str = ""
-    withdrawn_by: str = ""
-    """Whose approval ended here, taken back or struck out."""
-
-
-@dataclass(frozen=True, slots=True)
-class TicketScope:
-    """What a ticket covers; shell-style wildcards. Empty everywhere covers nothing."""
-
-    addresses: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
-    """ARNs, ids or names."""
-    types: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """Permission as its system records it."""
-
-    ref: str
-    system: str
-    title: str = ""
-    url: str = ""
-    kind: Literal["normal", "standard", "emergency"] = "normal"
-    """`standard` is ITIL's word for a pre-approved change."""
-    requester: str = ""
-    implementer: str = ""
-    scope: TicketScope = TicketScope()
-    start: datetime | None = None
-    end: datetime | None = None
-    history: tuple[TicketEvent, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Tickets:
-    """What the ticket systems answered: a system that did not answer is named, not forgotten."""
-
-    found: tuple[Ticket, ...] = ()
-    unanswered: tuple[str, ...] = ()
-    """Reason per system that could not be read."""
+    level: Literal["low", "medium", "high"]
+    score: int
+    reasons: tuple[str, ...]
+    """One for each weight that counted: `environment production +3`."""
+    approvals: int = 1
+    group: str = ""
+    """Group one of the approvers must be in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +73,16 @@ class Verdict:
     """The path that passed, or came nearest: pipeline, manual, standing, emergency."""
     ticket: str = ""
     late: bool = False
+    """Evidence that was found, or a document that was written, too late."""
+    risk: Risk | None = None
+    grant: str = ""
+    """Id of the break-glass window or session that covers the change."""
+    since: tuple[str, ...] = ()
+    """What became of the ticket after the change: reopened, approval withdrawn. It changes nothing."""
+    covered_by: str = ""
+    """Id of the exception or baseline entry that covers it."""
+    environment: str = ""
+    """Where the resource belongs: `production` for all that is production, whatever it is called; empty: not known."""
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -137,6 +111,46 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """Which tests are required where. Of several that fit a change the first counts."""
+
+    environments: tuple[str, ...] = ("*",)
+    types: tuple[str, ...] = ("*",)
+    risks: tuple[str, ...] = ("*",)
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Path → required tests; a path left out keeps its default, an empty one is closed."""
+    approvals: int | None = None
+    """At least so many; None: as the risk asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """Which environment a resource belongs to. A live tag may only raise it, never lower it."""
+
+    stacks: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    tag: str = "Environment"
+    production: tuple[str, ...] = ("production", "prod")
+    """Names of production: what any of stack, account or tag calls so is production."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How risk is scored: `rules/risk.yaml`."""
+
+    environments: Mapping[str, int] = field(default_factory=dict)
+    topics: Mapping[str, int] = field(default_factory=dict)
+    """network, identity, encryption, data, logging, exposure, compute, metadata → points."""
+    acts: Mapping[str, int] = field(default_factory=dict)
+    sizes: tuple[tuple[int, int], ...] = ()
+    """(resources in the session at least, points), largest first."""
+    failures: int = 0
+    """Points times the share of such changes that ended in a case."""
+    levels: tuple[tuple[str, int, int, str], ...] = ()
+    """(level, from score, approvals, group), highest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Authority:
     """Everything a verdict rests on besides the change: tickets, trusted pipelines, the identity map, the policy."""
 
@@ -147,9 +161,25 @@ class Authority:
     """AWS principal name (or wildcard over its ARN) → user in the ticket system."""
     paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Path → required tests; empty: `authorise.PATHS`."""
+    policies: tuple[Policy, ...] = ()
     approved_states: frozenset[str] = frozenset({"approved", "scheduled", "implement", "implementing", "in progress"})
+    done_states: frozenset[str] = frozenset({"implemented", "review", "closed", "done", "resolved", "complete"})
+    """States that say the change was made."""
     tolerance: int = 0
     """Seconds: how far outside a ticket's window a call may fall."""
     approvals: int = 1
+    """At least so many, whatever the risk asks."""
     grace: int = 15 * 60
     """Seconds: how long evidence may still arrive (CloudTrail delivers in about 5 minutes, LookupEvents in 15)."""
+    calendar: Calendar = field(default_factory=Calendar)
+    permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Environment (wildcard) → groups that may change it; empty: not asked."""
+    environments: Environments = field(default_factory=Environments)
+    weights: Weights | None = None
+    """None: risk is not scored, and `approvals` counts."""
+    failures: Mapping[str, float] = field(default_factory=dict)
+    """Resource type → share of its recent changes that ended in a case, 0 to 1."""
+    history: Mapping[str, Outcome] = field(default_factory=dict)
+    """Id of an event → the outcome the change had in the last scan that judged it."""
+    emergencies: tuple[Emergency, ...] = ()
+    """Break-glass sessions and windows, as far as calls were made in them."""
