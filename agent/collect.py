@@ -22,7 +22,7 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from agent import __version__, directory
+from agent import __version__, directory, ticketing
 from agent.config import Account, Config, duration
 from agent.declared import stack
 from agent.live import aws
@@ -166,8 +166,11 @@ def lost(unit: Unit, specs: Mapping[str, Spec]) -> tuple[Gap, ...]:
 
 
 def ticket_patterns(config: Config) -> tuple[re.Pattern[str], ...]:
-    """What a ticket reference looks like."""
-    return tuple(re.compile(pattern) for pattern in config.authority.ticket_patterns) or PATTERNS
+    """What a ticket reference looks like: as configured, else as is usual and as the configured systems write it."""
+    if config.authority.ticket_patterns:
+        return tuple(re.compile(pattern) for pattern in config.authority.ticket_patterns)
+    own = (ticketing.references(name, settings) for name, settings in config.tickets.systems.items())
+    return (*PATTERNS, *(re.compile(pattern, re.ASCII) for patterns in own for pattern in patterns))
 
 
 def _is_pending(declared: Snapshot) -> bool:

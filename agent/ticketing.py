@@ -1,18 +1,20 @@
-"""Which ticket systems the configuration names, and what they and the configuration say about authority.
+"""Which ticket systems and trusted deployers the configuration names.
 
 Hides how each system is opened, and that several answer as one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from agent.authorise import PATHS
-from agent.config import Config, ConfigError, duration
-from agent.model import Authority, Pipeline, Tickets, Trail
+from agent.config import Config, ConfigError
+from agent.model import Pipeline, Tickets
 from agent.tickets import TicketError, TicketSystem
-from agent.tickets.register import Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +28,20 @@ class Systems:
 def open_systems(config: Config) -> Systems:
     """The ticket systems of a configuration. Raises `ConfigError` for an address that is none."""
     made: dict[str, TicketSystem] = {}
-    if config.tickets.register is not None:
-        path = config.path(config.tickets.register.path)
-        made["register"] = Register(path, now=lambda: datetime.now(UTC))
-    if config.tickets.roundup is not None:
-        from agent.tickets.roundup import Roundup  # its HTTP client is slow to import, and most have no tracker
-
-        tracker = config.tickets.roundup
+    for name, settings in config.tickets.systems.items():
         try:
-            made["roundup"] = Roundup(tracker.url, tracker.user, tracker.password)
+            made[name] = import_module(f"agent.tickets.{name}").open_system(settings, Path(config.base))
         except TicketError as error:
-            raise ConfigError(f"[tickets.roundup]: {error}") from None
+            raise ConfigError(f"[tickets.{name}]: {error}") from None
     name = config.tickets.file_to or "".join(made if len(made) == 1 else ())
     return Systems(tuple(made.values()), made.get(name))
+
+
+def references(name: str, settings: Any) -> tuple[str, ...]:
+    """Regular expressions of how a system's tickets are named in tags, session names and commits, besides the usual
+    forms. A system's file may say so with a function `references_of(settings)`."""
+    said = getattr(import_module(f"agent.tickets.{name}"), "references_of", None)
+    return said(settings) if said is not None else ()
 
 
 def pipelines(config: Config) -> tuple[Pipeline, ...]:
@@ -49,22 +52,10 @@ def pipelines(config: Config) -> tuple[Pipeline, ...]:
     )
 
 
-def authority(config: Config, systems: Systems, trail: Trail) -> Authority:
-    """Everything the verdicts on a trail's changes rest on. Asks the ticket systems; never raises for their silence."""
-    asked = config.authority
-    refs = {claim.text for change in trail.changes for claim in change.claims}
-    start = min([trail.start, *(change.time for change in trail.changes)])
-    answers = [system.lookup(refs, start, trail.end) for system in systems.every]
-    return Authority(
-        tickets=Tickets(
-            tuple(ticket for answer in answers for ticket in answer.found),
-            tuple(reason for answer in answers for reason in answer.unanswered),
-        ),
-        pipelines=pipelines(config),
-        people=asked.people,
-        paths={**PATHS, **{str(path): tests for path, tests in asked.paths.items()}},
-        approved_states=frozenset(state.lower() for state in asked.approved_states),
-        tolerance=int(duration(asked.tolerance).total_seconds()),
-        approvals=asked.approvals,
-        grace=int(duration(asked.grace).total_seconds()),
+def look_up(systems: Systems, refs: Collection[str], start: datetime, end: datetime) -> Tickets:
+    """What all systems know of these references and of the interval: each is asked once. Never raises."""
+    answers = [system.lookup(refs, start, end) for system in systems.every]
+    return Tickets(
+        tuple(ticket for answer in answers for ticket in answer.found),
+        tuple(reason for answer in answers for reason in answer.unanswered),
     )

@@ -73,8 +73,8 @@ def watched(config: Path) -> tuple[Path, ...]:
     """Folders whose files matter to a scan, those that exist. Raises ConfigError."""
     loaded = load(config)
     names = list(loaded.rules.dirs)
-    if loaded.tickets.register is not None:
-        names.append(loaded.tickets.register.path)
+    if "register" in loaded.tickets.systems:
+        names.append(loaded.tickets.systems["register"].path)
     stacks = (folder for stack in loaded.stack for folder in _code_of(loaded, stack))
     folders = (*stacks, *(loaded.path(name).resolve() for name in names))
     return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))

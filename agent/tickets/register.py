@@ -8,38 +8,39 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from agent.clean import clean
-from agent.model import Case, Ticket, TicketEvent, Tickets, TicketScope
-from agent.tickets import TicketError, document
-from agent.tickets.document import DocumentError, Reader, Value
+from agent.model import Case, Ticket, Tickets
+from agent.tickets import Reply, Table, TicketError, document, register_file
+from agent.tickets.document import DocumentError, Reader
 from agent.tickets.text import lines, marker
-
-TICKET = ("ref", "title", "kind", "requester", "implementer", "url", "scope", "window", "history")
-SCOPE = ("addresses", "resources", "types", "accounts")
-WINDOW = ("start", "end")
-KINDS: Mapping[str, Literal["normal", "standard", "emergency"]] = {
-    "normal": "normal",
-    "standard": "standard",
-    "emergency": "emergency",
-}
-EVENT = ("at", "state", "approved_by", "withdrawn_by")
 
 FULL = 500_000
 """Bytes of a case file that takes no more notes. Its closing still fits below `document.MAX_BYTES`."""
 
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}")
 _CASE_REF = re.compile(r"DW-[0-9A-Za-z]{1,12}(-[0-9]{1,3})?")
+
+
+class Settings(Table, frozen=True):
+    """The embedded ticket register: a directory of YAML files."""
+
+    path: str = "tickets"
+    """Relative to the configuration."""
+
+
+def open_system(settings: Settings, base: Path) -> "Register":
+    """The register of a configuration that stands in `base`."""
+    return Register(base / settings.path, now=lambda: datetime.now(UTC))
 
 
 class Register:
@@ -96,6 +97,10 @@ class Register:
         """See `TicketSystem.close`."""
         self._append(ref, {"state": "closed", "note": _block(reason)})
 
+    def replies(self, ref: str, since: datetime | None = None) -> tuple[Reply, ...]:  # noqa: ARG002 - the contract's
+        """See `TicketSystem.replies`. A file does not know who wrote into it."""
+        return ()
+
     def _read(self) -> tuple[list[Ticket], tuple[str, ...]]:
         if not self.directory.is_dir():
             return [], (f"{self.directory}: no such directory",)
@@ -108,14 +113,15 @@ class Register:
         good: list[Ticket] = []
         problems: list[DocumentError] = []
         for file in files:
-            tickets, wrong = _tickets(file)
-            for ref, line in ((ticket.ref, line) for ticket, line in tickets if ticket.ref):
-                if ref in seen:
-                    other, there = seen[ref]
-                    wrong.append(DocumentError(file, line, f"ref '{ref}' stands in {other}:{there} as well"))
-                    twice.add(ref)
-                seen.setdefault(ref, (file, line))
-            good += [] if wrong else [ticket for ticket, _ in tickets]
+            entries, wrong = register_file.read(file, self.name)
+            for one in entries:
+                if one.ref in seen:
+                    other, there = seen[one.ref]
+                    wrong.append(DocumentError(file, one.line, f"ref '{one.ref}' stands in {other}:{there} as well"))
+                    twice.add(one.ref)
+                if one.ref:
+                    seen.setdefault(one.ref, (file, one.line))
+            good += [] if wrong else [ticket for one in entries for ticket in one.tickets]
             problems += sorted(wrong, key=lambda problem: problem.line)
         # Which of two tickets under one reference gives authority is not ours to guess.
         return [ticket for ticket in good if ticket.ref not in twice], tuple(map(str, problems))
@@ -198,69 +204,6 @@ def _record(text: str, file: Path) -> _Record:
     if reader.problems:
         raise reader.problems[0]
     return record
-
-
-def _tickets(file: Path) -> tuple[list[tuple[Ticket, int]], list[DocumentError]]:
-    """The tickets of a file with the line each starts on, and all that is wrong with it."""
-    try:
-        value = document.parse(document.text(file), file)
-    except DocumentError as error:
-        return [], [error]
-    if value.data is None:
-        return [], []
-    reader = Reader(file)
-    entries = [value]
-    if isinstance(value.data, dict) and "tickets" in value.data:
-        entries = reader.items(reader.fields(value, "the file", ("tickets",)).get("tickets"), "tickets")
-    return [(_ticket(entry, reader), entry.line) for entry in entries], reader.problems
-
-
-def _ticket(value: Value, reader: Reader) -> Ticket:
-    fields = reader.fields(value, "a ticket", TICKET)
-    said = {name: clean(reader.text(fields.get(name), name)) for name in ("title", "requester", "implementer", "url")}
-    ref = reader.text(fields.get("ref"), "ref")
-    if "ref" not in fields:
-        reader.wrong(value, "a ticket needs a ref, for example ref: CHG-1042")
-    elif not _REF.fullmatch(ref):
-        reader.wrong(fields["ref"], "'ref' is up to 64 letters, digits and . _ : / # -, for example CHG-1042")
-    if said["url"] and not said["url"].startswith(("https://", "http://")):
-        reader.wrong(fields["url"], "'url' must start with https:// or http://")
-    window = reader.fields(fields["window"], "'window'", WINDOW) if "window" in fields else {}
-    start, end = (reader.time(window.get(name), name) for name in WINDOW)
-    if start and end and end <= start:
-        reader.wrong(window["end"], "'end' must be later than 'start'")
-    scope = reader.fields(fields["scope"], "'scope'", SCOPE) if "scope" in fields else {}
-    kind = KINDS.get(reader.text(fields.get("kind"), "kind") or "normal")
-    if kind is None:
-        reader.wrong(fields["kind"], f"'kind' must be {', '.join(KINDS)}, not {fields['kind'].shape}")
-    return Ticket(
-        ref,
-        Register.name,
-        kind=kind or "normal",
-        scope=TicketScope(**{name: reader.texts(scope.get(name), name) for name in SCOPE}),
-        start=start,
-        end=end,
-        history=_history(reader.items(fields.get("history"), "history"), reader),
-        **said,
-    )
-
-
-def _history(entries: list[Value], reader: Reader) -> tuple[TicketEvent, ...]:
-    events: list[TicketEvent] = []
-    for entry in entries:
-        fields = reader.fields(entry, "a history entry", EVENT)
-        at = reader.time(fields.get("at"), "at")
-        what = {name: clean(reader.text(fields.get(name), name)) for name in EVENT[1:]}
-        if "at" not in fields:
-            reader.wrong(entry, "a history entry needs a time, for example at: 2026-11-22T10:00:00Z")
-        if not any(what.values()):
-            reader.wrong(entry, "a history entry needs a state, approved_by or withdrawn_by")
-        if at and events and at < events[-1].at:
-            above = f"{events[-1].at:%Y-%m-%dT%H:%M:%SZ}"
-            reader.wrong(entry, f"history runs forward in time, and the entry above is of {above}")
-        if at:
-            events.append(TicketEvent(at, **what))
-    return tuple(events)
 
 
 def _meets(ticket: Ticket, start: datetime, end: datetime) -> bool:

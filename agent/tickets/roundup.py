@@ -7,6 +7,7 @@ tracker needs.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -14,9 +15,9 @@ import msgspec
 
 from agent.clean import clean
 from agent.model import Case, Tickets
-from agent.tickets import TicketError
+from agent.tickets import Reply, Table, TicketError
 from agent.tickets.http import RefusedError, Site
-from agent.tickets.roundup_journal import Change, Entry, Name, tickets
+from agent.tickets.roundup_journal import LATER, Change, Entry, Name, User, tickets, time
 from agent.tickets.text import body, lines, marker
 
 FINISHED = ("closed", "rejected")
@@ -61,6 +62,15 @@ class _Content(msgspec.Struct):
     content: str | None
 
 
+class _Written(msgspec.Struct):
+    id: str
+    creator: User
+    """Whom the tracker knew; `author` is what they said."""
+    creation: str
+    content: str | None
+    messageid: str | None
+
+
 class _Issue(msgspec.Struct):
     id: str
     status: Name | None
@@ -69,6 +79,19 @@ class _Issue(msgspec.Struct):
 class _Thread(msgspec.Struct):
     messages: list[_Id]
     status: Name | None
+
+
+class Settings(Table, frozen=True):
+    """A Roundup tracker."""
+
+    url: str
+    user: str
+    password: str
+
+
+def open_system(settings: Settings, base: Path) -> "Roundup":  # noqa: ARG001 - the contract's
+    """The tracker of a configuration. Raises `TicketError` for an address that is none."""
+    return Roundup(settings.url, settings.user, settings.password)
 
 
 class Roundup:
@@ -88,6 +111,7 @@ class Roundup:
         self._site = Site(url, (user, password), guard, timeout)
         self._user = user
         self._closed = closed
+        self._lacking: set[str] = set()
 
     def lookup(self, refs: Collection[str], start: datetime, end: datetime) -> Tickets:
         """See `TicketSystem.lookup`. References look like `change12`; others belong to other systems.
@@ -96,11 +120,14 @@ class Roundup:
         """
         try:
             changes = self._changes(refs, start, end)
-            journals = self._journals(list(changes))
+            journals = self._journals("change", list(changes))
+            has = [name for name in LATER if name not in self._lacking]
             found = [
                 ticket
                 for number, change in changes.items()
-                for ticket in tickets(change, journals.get(number, []), self.name, f"{self._site.url}change{number}")
+                for ticket in tickets(
+                    change, journals.get(number, []), self.name, f"{self._site.url}change{number}", has
+                )
             ]
         except (TicketError, ValueError) as error:
             return Tickets(unanswered=(f"{self.name}: {error}",))
@@ -149,6 +176,29 @@ class Roundup:
         if not self._is_closed(self._thread(ref).attributes.status):
             self._say(ref, lines(reason), self._closed)
 
+    def replies(self, ref: str, since: datetime | None = None) -> tuple[Reply, ...]:
+        """See `TicketSystem.replies`.
+
+        Left out are messages that came by mail, whose sender can be forged, and those that somebody else put there.
+        """
+        numbers = [message.id for message in self._thread(ref).attributes.messages]
+        found = []
+        for batch in _batches(numbers):
+            asked = {"id": batch, "@fields": "creator,creation,content,messageid", "@verbose": "3"}
+            messages = self._ask("GET", "data/msg", _Data[_Collection[_Written]], params=asked).collection
+            theirs = [one for one in messages if one.creator.username != self._user]
+            journals = self._journals("msg", [one.id for one in theirs])
+            if theirs and "final" not in journals:
+                why = "lets people rewrite each other's messages; see detectors/message_final.py in docs/tickets.md"
+                raise TicketError(f"{self._site.url}: {why}", permanent=True)
+            found += [
+                Reply(one.id, time(one.creation), one.creator.username, lines(one.content or ""))
+                for one in theirs
+                if _is_own(one, journals.get(one.id, []), ref)
+            ]
+        kept = [reply for reply in found if since is None or reply.at >= since]
+        return tuple(sorted(kept, key=lambda reply: (reply.at, int(reply.id))))
+
     def _ask(
         self,
         method: str,
@@ -172,18 +222,29 @@ class Roundup:
         named = [ref.removeprefix("change") for ref in sorted(refs) if re.fullmatch(r"change[1-9][0-9]{0,8}", ref)]
         searches: list[Mapping[str, str | Sequence[str]]] = [{"activity": f"{since};"}, planned]
         searches += [{"id": batch} for batch in _batches(named)]
-        shown = {"@fields": ",".join(Change.__struct_fields__), "@verbose": "2"}
         found: dict[str, Change] = {}
         for search in searches:
-            answer = self._ask("GET", "data/change", _Data[_Collection[Change]], params={**search, **shown})
-            found |= {change.id: change for change in answer.collection}
+            found |= {change.id: change for change in self._search(search)}
         return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
-    def _journals(self, numbers: Sequence[str]) -> dict[str, list[Entry]]:
+    def _search(self, search: Mapping[str, str | Sequence[str]]) -> list[Change]:
+        """Changes with every property that the tracker has: it refuses to show one that it has not, and names it."""
+        while True:
+            fields = ",".join(name for name in Change.__struct_fields__ if name not in self._lacking)
+            params = {**search, "@fields": fields, "@verbose": "2"}
+            try:
+                return self._ask("GET", "data/change", _Data[_Collection[Change]], params=params).collection
+            except RefusedError as error:
+                named = re.search(r"Unknown property: (\w+)", str(error))
+                if error.status != 400 or named is None or named[1] not in LATER or named[1] in self._lacking:
+                    raise
+                self._lacking.add(named[1])
+
+    def _journals(self, klass: str, numbers: Sequence[str]) -> dict[str, list[Entry]]:
         found: dict[str, list[Entry]] = {}
         for batch in _batches(numbers):
             params = {"id": ",".join(batch)}
-            journals = self._ask("GET", "journal/change", _Data[dict[str, list[Entry]]], params=params)
+            journals = self._ask("GET", f"journal/{klass}", _Data[dict[str, list[Entry]]], params=params)
             found.update(journals)
         return found
 
@@ -226,6 +287,16 @@ def _word(text: str) -> str:
 
 def _keys(summary: str) -> list[str]:
     return summary.removeprefix(CASE).split() if summary.startswith(f"{CASE} ") else []
+
+
+def _is_own(message: _Written, journal: Sequence[Entry], ref: str) -> bool:
+    """Whether a message came from its creator, logged in, and is in this issue because they put it there."""
+    creator = message.creator.username
+    begun = [entry.by for entry in journal if entry.action == "create"]
+    placed = [entry.by for entry in journal if entry.action == "link" and entry.before.get("to", ref) == ref]
+    # Mail has the id from the start; a message that is sent on to others by mail gets one later.
+    mailed = message.messageid and not any("messageid" in entry.before for entry in journal)
+    return begun == [creator] and set(placed) == {creator} and not mailed
 
 
 def _batches(items: Sequence[str]) -> list[Sequence[str]]:

@@ -10,11 +10,11 @@ MAX_TEXT = 60_000
 TAB = 4
 
 
-def lines(text: str) -> str:
-    """The text with each line made safe (`agent.clean`), cut to `MAX_TEXT`; no blank lines around it."""
+def lines(text: str, most: int = MAX_TEXT) -> str:
+    """The text with each line made safe (`agent.clean`), cut to `most` characters; no blank lines around it."""
     split = re.split(r"\r\n|[\n\r\x85\u2028\u2029]", text)
     kept: list[str] = []
-    room = MAX_TEXT
+    room = most
     for number, line in enumerate(split):
         shown = clean(line.expandtabs(TAB).rstrip())
         room -= len(shown) + 1
@@ -30,8 +30,8 @@ def marker(key: CaseKey) -> str:
     return f"DW-{re.sub(r'[^0-9A-Za-z]', '', key)[:12] or 'case'}"
 
 
-def body(case: Case) -> str:
-    """The first message of the case's ticket, plain text."""
+def body(case: Case, most: int = MAX_TEXT) -> str:
+    """The first message of the case's ticket, plain text; `most` characters of it are the case's own body."""
     facts = (
         ("Case", case.key),
         ("Severity", case.severity),
@@ -40,4 +40,4 @@ def body(case: Case) -> str:
         ("Findings", ", ".join(case.findings)),
     )
     head = "\n".join(f"{name + ':':<10}{clean(value)}" for name, value in facts if value)
-    return f"{clean(case.title)}\n\n{head}\n\n{lines(case.body)}".rstrip()
+    return f"{clean(case.title)}\n\n{head}\n\n{lines(case.body, most)}".rstrip()

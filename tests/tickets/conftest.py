@@ -6,8 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redmine_server
+from github_fake import GitHubPeople
+from gitlab_fake import GitLabPeople
+from jira_fake import JiraDataCenterPeople, JiraPeople
 from people import People, RegisterPeople, RoundupPeople
+from redmine_fake import RedminePeople
 from roundup_server import BOT, BOT_PASSWORD, TOOLS, Tracker, served
+from servicenow_fake import ServiceNowPeople
 
 from agent.model import Case, CaseKey, FindingId
 from agent.tickets.register import Register
@@ -23,12 +29,31 @@ def tracker() -> Iterator[Tracker]:
         yield tracker
 
 
-@pytest.fixture(params=["register", "roundup"])
-def people(request: pytest.FixtureRequest, tmp_path: Path) -> People:
+FAKES = {
+    "redmine": RedminePeople,
+    "jira": JiraPeople,
+    "jira-datacenter": JiraDataCenterPeople,
+    "servicenow": ServiceNowPeople,
+    "github": GitHubPeople,
+    "gitlab": GitLabPeople,
+}
+
+
+@pytest.fixture(params=["register", "roundup", *FAKES, pytest.param("redmine-server", marks=pytest.mark.sweep)])
+def people(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[People]:
+    """The people of each system: register and Roundup are real, the others are fakes that keep what they are told."""
     if request.param == "register":
-        return RegisterPeople(tmp_path, Register(tmp_path, lambda: datetime.now(UTC)))
-    tracker: Tracker = request.getfixturevalue("tracker")
-    return RoundupPeople(tracker, Roundup(tracker.url, BOT, BOT_PASSWORD))
+        yield RegisterPeople(tmp_path, Register(tmp_path, lambda: datetime.now(UTC)))
+    elif request.param == "roundup":
+        tracker: Tracker = request.getfixturevalue("tracker")
+        yield RoundupPeople(tracker, Roundup(tracker.url, BOT, BOT_PASSWORD))
+    elif request.param == "redmine-server":
+        if redmine_server.MISSING:
+            pytest.skip(redmine_server.MISSING)
+        yield redmine_server.people()
+    else:
+        with FAKES[request.param].make(tmp_path) as people:
+            yield people
 
 
 @pytest.fixture

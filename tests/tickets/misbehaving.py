@@ -1,4 +1,4 @@
-"""A server that gives one answer to everything, and a bad one."""
+"""A server that gives one answer to everything, and a bad one; or several, one after the other."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Answer:
-    """What the misbehaving server says, to everything."""
+    """What the misbehaving server says."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -19,6 +19,8 @@ class Answer:
     """The body is sent in so many pieces …"""
     pause: float = 0.0
     """… with so many seconds before each."""
+    hang_up: bool = False
+    """Nothing is said: the connection is closed."""
 
 
 @dataclass
@@ -30,13 +32,16 @@ class Misbehaving:
 
 
 @contextmanager
-def misbehaving(answer: Answer) -> Iterator[Misbehaving]:
-    """Serve this answer."""
+def misbehaving(*answers: Answer) -> Iterator[Misbehaving]:
+    """Serve these answers, one to a request; the last one to all that follow."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            answer = answers[min(len(said.asked), len(answers) - 1)]
             said.asked.append(f"{self.command} {self.path}")
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if answer.hang_up:
+                return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -1,12 +1,13 @@
 """What people do in a ticket system, told once for each system."""
 
 import uuid
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from roundup_server import Tracker
+from roundup_server import ADMIN_PASSWORD, Tracker
 from ruamel.yaml import YAML
 
 from agent.model import Case, Ticket, TicketScope
@@ -19,6 +20,7 @@ START = datetime(2031, 3, 1, 10, tzinfo=UTC)
 SCOPE = TicketScope(
     ("aws_sqs_queue.orders", "module.orders.*"), ("arn:aws:sqs:*:orders",), ("aws_sns_topic",), ("0123*",)
 )
+MORE = "aws_kms_key"
 
 
 def told(ticket: Ticket) -> list[str]:
@@ -41,6 +43,15 @@ class People(Protocol):
 
     def withdraw(self, ref: str) -> None:
         """Sam takes the approval back."""
+
+    def edit(self, ref: str) -> None:
+        """Dana adds `MORE` to the types that the ticket covers."""
+
+    def delete(self, ref: str) -> None:
+        """An administrator deletes the ticket."""
+
+    def reply(self, ref: str, who: str, text: str) -> None:
+        """One of dana, lee and sam writes into a case's ticket."""
 
     def read(self, ref: str) -> list[str]:
         """The texts of a filed case, title first."""
@@ -71,6 +82,22 @@ class RegisterPeople:
         ticket["history"].append({"at": datetime.now(UTC).isoformat(), "withdrawn_by": "sam"})
         self._write(ref, ticket)
 
+    def edit(self, ref: str) -> None:
+        ticket = YAML(typ="safe").load(self.directory / f"{ref}.yaml")
+        before = deepcopy(ticket["scope"])
+        ticket["scope"]["types"].append(MORE)
+        ticket["history"].append({"at": datetime.now(UTC).isoformat(), "edited": {"scope": before}})
+        self._write(ref, ticket)
+
+    def delete(self, ref: str) -> None:
+        (self.directory / f"{ref}.yaml").unlink()
+
+    def reply(self, ref: str, who: str, text: str) -> None:
+        file = self.directory / "cases" / f"{ref}.yaml"
+        filed = YAML(typ="safe").load(file)
+        filed["history"].append({"at": datetime.now(UTC).isoformat(), "note": text, "by": who})
+        YAML(typ="safe").dump(filed, file)
+
     def read(self, ref: str) -> list[str]:
         filed = YAML(typ="safe").load(self.directory / "cases" / f"{ref}.yaml")
         return [filed["title"], filed["body"], *(entry["note"] for entry in filed["history"] if "note" in entry)]
@@ -100,6 +127,26 @@ class RoundupPeople:
 
     def withdraw(self, ref: str) -> None:
         edited = self.tracker.edit("sam", "change", ref.removeprefix("change"), approved_by=[])
+        assert edited.status_code == 200, edited.text
+
+    def edit(self, ref: str) -> None:
+        types = "\n".join([*SCOPE.types, MORE])
+        edited = self.tracker.edit("dana", "change", ref.removeprefix("change"), types=types)
+        assert edited.status_code == 200, edited.text
+
+    def delete(self, ref: str) -> None:
+        with self.tracker.client("admin", ADMIN_PASSWORD) as client:
+            path = f"rest/data/change/{ref.removeprefix('change')}"
+            etag = client.get(path).json()["data"]["@etag"]
+            gone = client.delete(path, headers={"If-Match": etag})
+        assert gone.status_code == 200, gone.text
+
+    def reply(self, ref: str, who: str, text: str) -> None:
+        number = ref.removeprefix("issue")
+        message = self.tracker.create(who, "msg", content=text, author=who, date=".")
+        with self.tracker.client(who) as client:
+            known = client.get(f"rest/data/issue/{number}").json()["data"]["attributes"]["messages"]
+        edited = self.tracker.edit(who, "issue", number, messages=[*(one["id"] for one in known), message])
         assert edited.status_code == 200, edited.text
 
     def read(self, ref: str) -> list[str]:

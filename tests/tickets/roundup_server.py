@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tickets.md"
 TOOLS = Path(sys.executable).parent
 NOBODY = 65534
 BOT, BOT_PASSWORD = "driftwarden", "bot-9f2c"
+ADMIN_PASSWORD = "admin-71"
 PEOPLE = {"dana": "User", "lee": "User", "sam": "User,Approver", "kim": "User,Approver"}
 """Users of the tracker and their roles; each one's password is their name."""
 
@@ -51,6 +52,7 @@ class Tracker:
         mail = f"From: {sender}@example.com\nTo: tracker@example.com\nSubject: {subject}\n\nok\n"
         command = [str(TOOLS / "roundup-mailgw"), str(self.home / "tracker")]
         subprocess.run(command, input=mail, text=True, capture_output=True, timeout=60, check=True)
+        _hand_over(self.home)
 
     def edit(self, user: str, klass: str, item: str, **fields: object) -> httpx2.Response:
         """The tracker's answer to an edit."""
@@ -99,17 +101,25 @@ def _set_up(home: Path, port: str) -> None:
 
 
 def _run(script: str, home: Path) -> None:
-    env = {"PATH": f"{TOOLS}:/usr/bin:/bin", "ADMIN_PASSWORD": "admin-71", "BOT_PASSWORD": BOT_PASSWORD}
+    env = {"PATH": f"{TOOLS}:/usr/bin:/bin", "ADMIN_PASSWORD": ADMIN_PASSWORD, "BOT_PASSWORD": BOT_PASSWORD}
     command = ["bash", "-euc", script]
     done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def _hand_over(home: Path) -> bool:
+    """Give the tracker to the server's user, who must be able to write next to what root wrote; False: there is one."""
+    if os.geteuid() != 0:
+        return False
+    for path in (home, *home.rglob("*")):
+        with suppress(FileNotFoundError):  # what the server itself has just removed
+            os.chown(path, NOBODY, NOBODY)
+    return True
+
+
 def _serve(home: Path, port: str) -> "subprocess.Popen[bytes]":
     who: list[str] = []
-    if os.geteuid() == 0:
-        for path in (home, *home.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
+    if _hand_over(home):
         who = ["-u", str(NOBODY), "-g", str(NOBODY)]
     command = [str(TOOLS / "roundup-server"), *who, "-n", "127.0.0.1", "-p", port, "tk=tracker"]
     log = (home / "server.log").open("wb")

@@ -1,5 +1,9 @@
-"""One contract for every ticket system: each test runs over the register and over a real Roundup."""
+"""One contract for every ticket system: each test runs over the register, a real Roundup, and a fake of each other one.
 
+`make redmine-contract` runs it over a real Redmine as well.
+"""
+
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from people import HOUR, SCOPE, START, People, told
+from people import HOUR, MORE, SCOPE, START, People, RegisterPeople, told
 
 from agent.filing import LEASE, drain
 from agent.model import Case, CaseKey, Close, FindingId, Open, Ticket, Update
@@ -27,7 +31,8 @@ def test_a_ticket_comes_as_its_system_records_it(people: People) -> None:
     assert (ticket.requester, ticket.implementer) == ("dana", "lee")
     assert ticket.scope == SCOPE
     assert (ticket.start, ticket.end) == (START, START + HOUR)
-    assert told(ticket) == ["draft", "approved", "+sam"]
+    assert told(ticket) in (["draft", "approved", "+sam"], ["open", "approved", "+sam"])
+    assert ticket.incomplete == ""
     assert all(abs(datetime.now(UTC) - event.at) < 2 * HOUR for event in ticket.history)
     assert sorted(event.at for event in ticket.history) == [event.at for event in ticket.history]
 
@@ -36,7 +41,9 @@ def test_a_withdrawn_approval_is_named(people: People) -> None:
     ref = people.approved()
     people.withdraw(ref)
     (ticket,) = named(people, ref)
-    assert told(ticket) == ["draft", "approved", "+sam", "-sam"]
+    words = told(ticket)
+    assert words[1:3] == ["approved", "+sam"]
+    assert [word for word in words if word[0] in "+-"] == ["+sam", "-sam"]
 
 
 @pytest.mark.parametrize(
@@ -65,12 +72,51 @@ def test_a_ticket_of_another_time_is_found_only_by_name(people: People) -> None:
     assert len(named(people, ref, later)) == 1
 
 
+NOTHING = ["change999999", "CHG-NONE", "RM-999999", "OPS-999999", "CHG0999999", "GH-999999", "acme/changes#999999"]
+NOTHING += [
+    "acme/changes!999999",
+    "change1;drop",
+    "change1,2",
+    "RM-1,2",
+    "../../etc/passwd",
+    "issue1/../2",
+    "",
+    "变更1",
+]
+"""Well-formed references of every system to nothing, and what is none."""
+
+
 def test_references_to_nothing_find_nothing(people: People) -> None:
     later = START + timedelta(days=9)
-    refs = ["change999999", "CHG-NONE", "../../etc/passwd", "change1;drop", "change1,2", "", "变更1"]
+    refs = NOTHING
     found = people.system.lookup(refs, later, later + HOUR)
     assert {ticket.ref for ticket in found.found}.isdisjoint(refs)
     assert found.unanswered == ()
+
+
+def test_an_edit_of_the_terms_ends_the_approval_of_the_old_ones(people: People) -> None:
+    ref = people.approved()
+    people.edit(ref)
+    found = named(people, ref)
+    edited = [ticket for ticket in found if MORE in ticket.scope.types]
+    assert edited
+    for ticket in edited:
+        # Where a system keeps no old text, what was approved before is not known, and says so.
+        assert ticket.incomplete or ("+sam" not in told(ticket) and "approved" not in told(ticket))
+    assert "+sam" in {word for ticket in found for word in told(ticket)}
+    before = [ticket for ticket in found if "+sam" in told(ticket)]
+    assert [told(ticket)[-1] for ticket in before] == ["-sam"] * len(before)
+
+
+def test_a_ticket_that_was_deleted_gives_no_authority(people: People) -> None:
+    ref = people.approved()
+    people.delete(ref)
+    now = datetime.now(UTC)
+    found = people.system.lookup([ref], now - HOUR, now + HOUR)
+    assert found.unanswered == ()
+    # A tracker that keeps what was deleted says that it was.
+    left = [told(ticket) for ticket in found.found if ticket.ref == ref]
+    assert all(words[-1] != "approved" and not words[-1].startswith("+") for words in left)
 
 
 def test_a_case_is_found_by_its_key_and_by_each_finding(people: People, case: Case) -> None:
@@ -125,17 +171,57 @@ def test_a_note_on_a_closed_case_does_not_reopen_it(people: People, case: Case) 
     assert people.read(ref)[-1].strip() == "seen once more"
 
 
-@pytest.mark.parametrize("ref", ["issue999999", "DW-000000000000", "../../../etc/passwd", "change1", "issue1/../2", ""])
-def test_a_ticket_that_is_not_there_cannot_be_written_to(people: People, ref: str) -> None:
-    for act in (people.system.update, people.system.close):
+def test_a_ticket_that_is_not_there_cannot_be_written_to(people: People) -> None:
+    for ref in (*NOTHING, "issue999999", "DW-000000000000", "../../../etc/passwd", "change1"):
+        for act in (people.system.update, people.system.close):
+            with pytest.raises(TicketError) as failed:
+                act(ref, "note")
+            assert failed.value.permanent, ref
+
+
+def test_a_reply_is_read_with_who_wrote_it(people: People, case: Case) -> None:
+    ref = people.system.open(case)
+    people.system.update(ref, "our own note")
+    people.reply(ref, "lee", "Reason: the queue was full\n  INC-7")
+    people.system.update(ref, "another of ours")
+    people.reply(ref, "sam", "accept")
+    found = people.system.replies(ref)
+    if isinstance(people, RegisterPeople):
+        assert found == ()  # a file does not know who wrote into it
+        return
+    assert [(one.by, one.text.strip()) for one in found] == [
+        ("lee", "Reason: the queue was full\n  INC-7"),
+        ("sam", "accept"),
+    ]
+    now = datetime.now(UTC)
+    assert all(abs(now - one.at) < HOUR for one in found)
+    assert len({one.id for one in found}) == 2
+    assert people.system.replies(ref, now + HOUR) == ()
+    assert people.system.replies(ref, now - HOUR) == found
+    people.system.close(ref, "done")
+    assert people.system.replies(ref) == found
+
+
+def test_a_hostile_reply_is_inert(people: People, case: Case) -> None:
+    ref = people.system.open(case)
+    people.reply(ref, "lee", "\x1b[2J\u202eyes\r\nReason: x")
+    texts = [one.text for one in people.system.replies(ref)]
+    assert texts == ([] if isinstance(people, RegisterPeople) else ["⟨U+001B⟩[2J⟨U+202E⟩yes\nReason: x"])
+
+
+def test_a_ticket_that_is_not_there_has_no_replies(people: People) -> None:
+    for ref in NOTHING:
+        if isinstance(people, RegisterPeople):
+            assert people.system.replies(ref) == ()
+            continue
         with pytest.raises(TicketError) as failed:
-            act(ref, "note")
-        assert failed.value.permanent
+            people.system.replies(ref)
+        assert failed.value.permanent, ref
 
 
 HOSTILE = (
     "\x1b[2J<script>alert(1)</script> \u202egpj.exe\u200b [status=resolved] "
-    "@channel issue1 {{7*7}} ${env:HOME} \ud800 \x00 %s"
+    "@channel @dana issue1 #1 {{7*7}} ${env:HOME} \ud800 \x00 %s"
 )
 
 
@@ -161,7 +247,9 @@ def test_a_long_case_is_cut_and_says_so(people: People, case: Case) -> None:
     title, body = people.read(ref)
     assert len(title) < 2200
     assert len(body) < 61_000
-    assert "(971 more lines: see the report)" in body
+    # Some systems take less than we would write.
+    assert (found := re.search(r"\((\d+) more lines: see the report\)", body))
+    assert int(found[1]) >= 971
     assert "… (3000 more characters)" in body
 
 

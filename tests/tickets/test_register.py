@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from people import told
 from roundup_server import PAGE
 
 from agent.model import Case, CaseKey, FindingId, Ticket, TicketEvent, TicketScope
 from agent.tickets import TicketError, document
 from agent.tickets.register import Register
+from agent.tickets.terms import LISTS
 from agent.tickets.text import lines
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -59,11 +61,57 @@ def test_the_ticket_of_the_page_is_read(register: Register) -> None:
         end=datetime(2026, 11, 22, 12, tzinfo=UTC),
         history=(
             TicketEvent(datetime(2026, 11, 20, 9, 12, tzinfo=UTC), "requested"),
-            TicketEvent(datetime(2026, 11, 21, 15, 40, tzinfo=UTC), "approved", approved_by="sam"),
+            TicketEvent(datetime(2026, 11, 21, 15, 40, tzinfo=UTC), "approved"),
+            TicketEvent(datetime(2026, 11, 21, 15, 40, tzinfo=UTC), approved_by="sam"),
             TicketEvent(datetime(2026, 11, 22, 10, 5, tzinfo=UTC), "implementing"),
             TicketEvent(datetime(2026, 11, 22, 10, 30, tzinfo=UTC), "closed"),
         ),
     )
+
+
+def test_everything_that_can_be_asked_for_is_read(register: Register) -> None:
+    scope = {name: f"[a={name}]" for name in LISTS}
+    lines = "".join(f"  {name}: {items}\n" for name, items in scope.items())
+    text = f"ref: A\nplan: sha256:{'0f' * 32}\ngroups: [dba, platform]\nscope:\n{lines}"
+    assert problems(register, text) == []
+    (ticket,) = register.lookup([], NOW, NOW).found
+    assert ticket.scope == TicketScope(*((f"a={name}",) for name in LISTS))
+    assert ticket.plan
+    assert (ticket.plan.fingerprint, ticket.plan.changes, ticket.groups) == (
+        f"sha256:{'0f' * 32}",
+        None,
+        ("dba", "platform"),
+    )
+
+
+EDITED = """\
+ref: A
+implementer: dana
+scope: {types: [aws_a, aws_b]}
+window: {end: 2026-11-22T18:00Z}
+history:
+- {at: 2026-11-20T09:00Z, state: draft}
+- {at: 2026-11-20T10:00Z, state: approved, approved_by: sam, group: security}
+- {at: 2026-11-21T10:00Z, edited: {scope: {types: [aws_a]}, window: }}
+- {at: 2026-11-21T11:00Z, state: approved, approved_by: kim}
+- {at: 2026-11-21T12:00Z, edited: {implementer: lee}}
+"""
+
+
+def test_an_edit_ends_the_approvals_of_what_was_approved_before(register: Register) -> None:
+    assert problems(register, EDITED) == []
+    found = register.lookup(["A"], NOW, NOW).found
+    assert [(one.implementer, one.scope.types, one.end and one.end.hour) for one in found] == [
+        ("lee", ("aws_a",), None),
+        ("lee", ("aws_a", "aws_b"), 18),
+        ("dana", ("aws_a", "aws_b"), 18),
+    ]
+    assert [told(one) for one in found] == [
+        ["draft", "approved", "+sam", "edited after approval", "-sam"],
+        ["edited after approval", "approved", "+kim", "edited after approval", "-kim"],
+        ["edited after approval"],
+    ]
+    assert found[0].history[2].group == "security"
 
 
 def test_scalars_stay_as_written_and_times_become_utc(register: Register) -> None:
@@ -83,14 +131,17 @@ MISTAKES = {
     ),
     "unknown field, nothing near": (
         "ref: A\nscope:\n  colour: [red]\n",
-        ["tickets/chg.yaml:3: unknown field 'colour'; 'scope' has addresses, resources, types, accounts"],
+        [
+            "tickets/chg.yaml:3: unknown field 'colour'; 'scope' has addresses, resources, types, accounts, "
+            "environments, tags, names, attributes, actions"
+        ],
     ),
     "several at once": (
         "tickets:\n- ref: A\n  kind: urgent\n  scope: everything\n- title: x\n",
         [
             "tickets/chg.yaml:3: 'kind' must be normal, standard, emergency, not 'urgent'",
             "tickets/chg.yaml:4: 'scope' must be a mapping with fields addresses, resources, types, accounts, "
-            "not 'everything'",
+            "environments, tags, names, attributes, actions, not 'everything'",
             "tickets/chg.yaml:5: a ticket needs a ref, for example ref: CHG-1042",
         ],
     ),
@@ -125,7 +176,41 @@ MISTAKES = {
     ),
     "history without news": (
         "ref: A\nhistory:\n- at: 2026-11-22T10:00Z\n",
-        ["tickets/chg.yaml:3: a history entry needs a state, approved_by or withdrawn_by"],
+        ["tickets/chg.yaml:3: a history entry needs a state, approved_by, withdrawn_by or edited"],
+    ),
+    "group without approval": (
+        "ref: A\nhistory:\n- {at: 2026-11-22T10:00Z, state: approved, group: security}\n",
+        ["tickets/chg.yaml:3: 'group' is the group that 'approved_by' speaks for; there is no approval here"],
+    ),
+    "edited from nothing": (
+        "ref: A\nhistory:\n- {at: 2026-11-22T10:00Z, edited: {}}\n",
+        [
+            "tickets/chg.yaml:3: 'edited' names what was edited, with what it said before: any of kind, implementer, "
+            "scope, window, plan, groups"
+        ],
+    ),
+    "edited, and not from what": (
+        "ref: A\nhistory:\n- {at: 2026-11-22T10:00Z, edited: true}\n",
+        [
+            "tickets/chg.yaml:3: 'edited', which holds what was said before, must be a mapping with fields kind, "
+            "implementer, scope, window, plan, groups, not 'true'"
+        ],
+    ),
+    "edited from a mistake": (
+        "ref: A\nhistory:\n- at: 2026-11-22T10:00Z\n  edited:\n    kind: urgent\n    titel: x\n",
+        [
+            "tickets/chg.yaml:5: 'kind' must be normal, standard, emergency, not 'urgent'",
+            "tickets/chg.yaml:6: unknown field 'titel'; 'edited', which holds what was said before, has kind, "
+            "implementer, scope, window, plan, groups",
+        ],
+    ),
+    "no fingerprint": (
+        "ref: A\nplan: latest\n",
+        ["tickets/chg.yaml:2: 'plan' is a fingerprint such as sha256:9f2c… with 64 digits, not 'latest'"],
+    ),
+    "no tag": (
+        "ref: A\nscope: {tags: [Team=blue, red]}\n",
+        ["tickets/chg.yaml:2: an item of 'tags' must be Name=value, not 'red'"],
     ),
     "bad ref": (
         "ref: a b\n",
@@ -144,7 +229,7 @@ MISTAKES = {
         "- ref: A\n",
         [
             "tickets/chg.yaml:1: a ticket must be a mapping with fields ref, title, kind, requester, implementer, url, "
-            "scope, window, history, not a list",
+            "scope, window, plan, groups, history, not a list",
             "tickets/chg.yaml:1: a ticket needs a ref, for example ref: CHG-1042",
         ],
     ),
@@ -152,10 +237,10 @@ MISTAKES = {
         "case: abc\nstate: open\nhistory: []\n",
         [
             "tickets/chg.yaml:1: unknown field 'case'; a ticket has ref, title, kind, requester, implementer, url, "
-            "scope, window, history",
+            "scope, window, plan, groups, history",
             "tickets/chg.yaml:1: a ticket needs a ref, for example ref: CHG-1042",
             "tickets/chg.yaml:2: unknown field 'state'; a ticket has ref, title, kind, requester, implementer, url, "
-            "scope, window, history",
+            "scope, window, plan, groups, history",
         ],
     ),
     "not YAML": ("ref: [A\ntitle: x\n", ["tickets/chg.yaml:2: is not YAML: expected ',' or ']', but got ':'"]),
@@ -167,7 +252,7 @@ MISTAKES = {
         'ref: A\n"\\e[31m": x\n',
         [
             "tickets/chg.yaml:2: unknown field '⟨U+001B⟩[31m'; a ticket has ref, title, kind, requester, implementer, "
-            "url, scope, window, history"
+            "url, scope, window, plan, groups, history"
         ],
     ),
     "not UTF-8": (b"ref: A\ntitle: \xff\n", ["tickets/chg.yaml:2: is not UTF-8"]),
@@ -183,8 +268,8 @@ MISTAKES = {
         "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n",
         ["tickets/chg.yaml:2: alias '*a' is not taken; write the value out"],
     ),
-    "deep": ("ref: " + "[" * 100_000, ["tickets/chg.yaml:1: is nested deeper than 8 levels"]),
-    "deep blocks": ("- " * 50_000, ["tickets/chg.yaml:1: is nested deeper than 8 levels"]),
+    "deep": ("ref: " + "[" * 100_000, ["tickets/chg.yaml:1: is nested deeper than 10 levels"]),
+    "deep blocks": ("- " * 50_000, ["tickets/chg.yaml:1: is nested deeper than 10 levels"]),
     "large": ("#" * 1_000_001, ["tickets/chg.yaml: is larger than 1,000,000 bytes; split it"]),
 }
 

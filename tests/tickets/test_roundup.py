@@ -1,7 +1,9 @@
 """What is Roundup's own: whose word counts in its journal, what its pages show, and servers that misbehave."""
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,7 +13,9 @@ from roundup_server import BOT, BOT_PASSWORD, Tracker
 
 from agent.model import Case, CaseKey, FindingId, Ticket
 from agent.tickets import TicketError
+from agent.tickets.http import RefusedError
 from agent.tickets.roundup import Roundup
+from agent.tickets.roundup_journal import LATER
 
 
 @pytest.fixture
@@ -111,6 +115,82 @@ def test_the_page_of_a_hostile_case_runs_nothing(tracker: Tracker, roundup: Roun
     assert "&lt;script&gt;alert" in page
 
 
+def reply(tracker: Tracker, ref: str, who: str, text: str, **more: object) -> str:
+    """Number of a message that somebody wrote into an issue."""
+    message = tracker.create(who, "msg", content=text, date=".", **{"author": who} | more)
+    put(tracker, ref, who, message)
+    return message
+
+
+def put(tracker: Tracker, ref: str, who: str, message: str) -> None:
+    """Somebody puts a message into an issue."""
+    number = ref.removeprefix("issue")
+    with tracker.client(who) as client:
+        known = client.get(f"rest/data/issue/{number}").json()["data"]["attributes"]["messages"]
+    assert tracker.edit(who, "issue", number, messages=[*(one["id"] for one in known), message]).status_code == 200
+
+
+def test_nobody_replies_in_anothers_name(tracker: Tracker, roundup: Roundup) -> None:
+    ref = roundup.open(Case(CaseKey("5afe0001"), "x", (), "low"))
+    reply(tracker, ref, "lee", "accepted", author="sam")
+    tracker.mail("sam", f"[{ref}] accepted")
+    elsewhere = roundup.open(Case(CaseKey("5afe0002"), "y", (), "low"))
+    put(tracker, elsewhere, "lee", reply(tracker, ref, "sam", "accepted"))
+    assert [(one.by, one.text) for one in roundup.replies(ref)] == [("lee", "accepted"), ("sam", "accepted")]
+    assert roundup.replies(elsewhere) == ()
+
+
+def test_a_reply_is_not_rewritten(tracker: Tracker, roundup: Roundup) -> None:
+    ref = roundup.open(Case(CaseKey("5afe0003"), "x", (), "low"))
+    message = reply(tracker, ref, "sam", "rejected")
+    refusal = (405, "Messages are not edited: write another one")
+    assert [said(tracker.edit(who, "msg", message, content="accepted")) for who in ("lee", "sam")] == [refusal] * 2
+    assert [(one.by, one.text) for one in roundup.replies(ref)] == [("sam", "rejected")]
+
+
+def test_a_tracker_whose_messages_can_be_rewritten_gives_no_replies(tracker: Tracker, roundup: Roundup) -> None:
+    ref = roundup.open(Case(CaseKey("5afe0004"), "x", (), "low"))
+    reply(tracker, ref, "sam", "accepted")
+    lenient = Roundup(tracker.url, BOT, BOT_PASSWORD)
+    ask = lenient._site.ask
+    journals = {"data": {"1": []}}
+    with misbehaving(Answer(body=json.dumps(journals).encode())) as server:
+        elsewhere = Roundup(server.url, BOT, BOT_PASSWORD)
+        lenient._site.ask = lambda method, path, *rest, **more: (elsewhere._site.ask if "journal/" in path else ask)(
+            method, path, *rest, **more
+        )
+        with pytest.raises(TicketError, match="lets people rewrite each other's messages") as failed:
+            lenient.replies(ref)
+    assert failed.value.permanent
+
+
+def test_an_older_tracker_without_the_later_fields_is_read(tracker: Tracker) -> None:
+    number = change(tracker)
+    asked: list[str] = []
+
+    class Older(Roundup):
+        """Asks a tracker that refuses the later fields as Roundup 2.6 refuses what it does not know."""
+
+        def _ask(self, method: str, path: str, *rest: Any, params: Any = None, **more: Any) -> Any:
+            for name in LATER if path == "data/change" else ():
+                if name in params["@fields"].split(","):
+                    asked.append(name)
+                    raise RefusedError(f"answered 400: 'Unknown property: {name}'", 400)
+            return super()._ask(method, path, *rest, params=params, **more)
+
+    (ticket,) = read(Older(tracker.url, BOT, BOT_PASSWORD), number)
+    assert (ticket.scope.types, ticket.scope.environments, ticket.incomplete) == (("aws_a",), (), "")
+    assert asked == list(LATER)
+
+
+def test_the_later_fields_are_read(tracker: Tracker, roundup: Roundup) -> None:
+    number = change(tracker, environments="staging", tags="Team=blue", plan=f"sha256:{'0f' * 32}", groups="dba")
+    (ticket,) = read(roundup, number)
+    assert (ticket.scope.environments, ticket.scope.tags, ticket.groups) == (("staging",), ("Team=blue",), ("dba",))
+    assert ticket.plan
+    assert ticket.plan.fingerprint == f"sha256:{'0f' * 32}"
+
+
 def test_notes_at_the_same_time_are_all_kept(tracker: Tracker, roundup: Roundup) -> None:
     ref = roundup.open(Case(CaseKey("0ddba11"), "x", (), "low"))
     failed: list[TicketError] = []
@@ -185,7 +265,7 @@ FAILURES: dict[str, tuple[Answer, bool, str]] = {
 @pytest.mark.parametrize(("answer", "permanent", "why"), FAILURES.values(), ids=FAILURES)
 def test_a_server_that_misbehaves(answer: Answer, permanent: bool, why: str) -> None:
     with misbehaving(answer) as server:
-        roundup = Roundup(server.url, BOT, "secret-word", timeout=0.3)
+        roundup = Roundup(server.url, BOT, "secret-word", timeout=0.3 if answer.pause else 20.0)
         with pytest.raises(TicketError) as failed:
             roundup.find(CASE)
         assert (failed.value.permanent, why in str(failed.value)) == (permanent, True), str(failed.value)

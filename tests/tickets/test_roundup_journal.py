@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+import msgspec
 import pytest
 from people import told
 
 from agent.model import Ticket, TicketEvent, TicketScope
 from agent.tickets.roundup_journal import Change, Entry, Name, User, tickets
+from agent.tickets.terms import LISTS
 
 T0 = datetime(2026, 11, 22, 10, tzinfo=UTC)
 EDITED = "edited after approval"
@@ -105,6 +107,8 @@ def test_an_approval_ends_when_anybody_takes_it_back() -> None:
         {"implementer": None},
         {"window_end": "2026-11-22.11:00:00"},
         {"accounts": "1"},
+        {"environments": "staging"},
+        {"plan": f"sha256:{'0f' * 32}"},
     ],
     ids=lambda before: next(iter(before)),
 )
@@ -148,9 +152,37 @@ def test_a_retired_ticket_says_so() -> None:
     assert told(ticket) == ["approved", "retired", "approved"]
 
 
-def test_a_tracker_that_forgot_its_journal_gives_no_history() -> None:
-    (ticket,) = tickets(change(), [], "roundup", "")
-    assert ticket.history == ()
+@pytest.mark.parametrize("journal", [[], [entry(5, "sam", approved_by=[(ADD, ["sam"])])]], ids=["none", "its start"])
+def test_a_tracker_that_forgot_its_journal_says_so(journal: list[Entry]) -> None:
+    (ticket,) = tickets(change(), journal, "roundup", "")
+    assert ticket.incomplete == "its journal does not go back to its creation"
+    assert (ticket.scope.types, len(ticket.history)) == (("aws_a",), 2 * len(journal))
+
+
+def test_every_field_that_a_tracker_may_have_is_read() -> None:
+    said = {name: f" {name}=1\n{name}=2" for name in LISTS}
+    now = msgspec.structs.replace(change(), **said, plan=f"sha256:{'0f' * 32}", groups="dba\nweb")
+    (ticket,) = read(now)
+    assert ticket.scope == TicketScope(*((f"{name}=1", f"{name}=2") for name in LISTS))
+    assert (ticket.plan and ticket.plan.fingerprint, ticket.groups) == (f"sha256:{'0f' * 32}", ("dba", "web"))
+    assert ticket.incomplete == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"tags": "Team=a\nred"}, "an item of 'tags' is Name=value"),
+        ({"plan": "latest"}, "'plan' is a fingerprint such as sha256:9f2c… with 64 digits, not 'latest'"),
+    ],
+)
+def test_terms_that_cannot_be_understood_are_not_relied_on(said: dict[str, str], why: str) -> None:
+    (ticket,) = read(msgspec.structs.replace(change(), **said))
+    assert ticket.incomplete == why
+
+
+def test_a_property_that_is_hidden_from_us_is_not_taken_for_empty() -> None:
+    with pytest.raises(ValueError, match="change7: its environments may not be seen by our user"):
+        tickets(change(), [CREATED], "roundup", "", ["environments"])
 
 
 def test_a_time_in_another_form_is_an_error() -> None:
