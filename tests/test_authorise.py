@@ -357,7 +357,9 @@ def test_a_service_that_nobody_called_trusted_is_no_pipeline() -> None:
 
 
 def test_a_standing_change_needs_no_implementer() -> None:
-    standing = ticket(kind="standard", implementer="", history=history((-99, {"state": "approved"})))
+    standing = ticket(
+        kind="standard", implementer="", history=history((-99, {"approved_by": "sam"}), (-99, {"state": "approved"}))
+    )
     found = judged(change(), standing)
     assert (found.outcome, found.path) == ("authorised", "standing")
     assert judged(change(), replace(standing, kind="normal")).outcome == "unauthorised"

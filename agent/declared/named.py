@@ -29,7 +29,7 @@ def named(instance: Instance, code: DeclaredInstance | None, place: Place, reade
     """The instance without attributes; None where state has no name of it. Raises `StateError`."""
     type_ = load()[instance.type]
     marked = (*instance.sensitive, *(marked_by_code(code) if code else ()))
-    names = tuple(dict.fromkeys(_names(type_, instance.attributes(), marked, place.account)))
+    names = tuple(dict.fromkeys(names_of(type_, instance.attributes(), marked, place.account)))
     if not names:
         return None
     own = type_.same_as or instance.type
@@ -45,7 +45,8 @@ def named(instance: Instance, code: DeclaredInstance | None, place: Place, reade
     )
 
 
-def _names(type_: Named, recorded: Mapping[str, Any], marked: tuple[Steps, ...], account: str) -> Iterator[str]:
+def names_of(type_: Named, recorded: Mapping[str, Any], marked: tuple[Steps, ...], account: str) -> Iterator[str]:
+    """What calls may name an instance by, of its attributes; `marked` are those that are sensitive. Some come twice."""
     hidden = {path[0] for path in marked if path}
     secrets = marked_scalars(recorded, marked)
     for name in type_.names:
