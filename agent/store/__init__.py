@@ -1,4 +1,4 @@
-"""What driftwarden remembers: the trail, scans, units of work, states, findings and verdicts, cases, outbox, ledger.
+"""What driftwarden remembers: the trail, scans, states, findings and verdicts, cases, declarations, outbox, ledger.
 
 Hides which database holds it (SQLite by default, PostgreSQL by URL) and every lock, lease and transaction.
 """
@@ -10,13 +10,16 @@ from types import TracebackType
 
 from agent.store.cases import CaseRecord, Cases
 from agent.store.database import Database, StoreError, open_database
+from agent.store.declarations import Declarations, Settings
 from agent.store.findings import Findings, Judgement, Known, Seen
 from agent.store.journal import Journal, Kept, Position
 from agent.store.ledger import Event, Head, Ledger, Verification
 from agent.store.outbox import Entry, Outbox
+from agent.store.policy import PolicyFiles
 from agent.store.readings import Reading, Readings
 from agent.store.scans import Scan, ScanCommit, Scans
 from agent.store.states import States
+from agent.store.tolerated import Uses
 from agent.store.units import Unit, Units, UnitSpec
 
 __all__ = [
@@ -56,6 +59,10 @@ class Store:
     outbox: Outbox
     ledger: Ledger
     journal: Journal
+    declarations: Declarations
+    settings: Settings
+    policy: PolicyFiles
+    uses: Uses
 
     def close(self) -> None:
         """Closes every connection."""
@@ -89,4 +96,8 @@ def connect(url: str) -> Store:
         Outbox(database),
         Ledger(database),
         Journal(database),
+        Declarations(database),
+        Settings(database),
+        PolicyFiles(database),
+        Uses(database),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 
 from agent.model import Action, Case, CaseKey, CaseState, Close, Held, Open, Update
-from agent.store import outbox, schema
+from agent.store import ledger, outbox, schema
 from agent.store.codec import decode, encode
 from agent.store.database import Database, fetch_in
 from agent.store.ledger import Body
@@ -49,6 +49,18 @@ class Cases:
         if since is not None:
             query = query.where(or_(_cases.c.closed_at.is_(None), _cases.c.closed_at >= since))
         return self._records(query)
+
+    def begin(self, case: Case, why: str, at: datetime) -> bool:
+        """Opens a case between two scans and queues its filing; `why` names what it was opened by.
+
+        False, and nothing done: there is a case with its key already, open or closed.
+        """
+        with self.database.write() as connection:
+            ledger.lock(connection)
+            if connection.scalar(select(_cases.c.key).where(_cases.c.key == case.key)) is not None:
+                return False
+            ledger.append(connection, apply(connection, why, at, [Open(case)]), at)
+        return True
 
     def _records(self, query: Any) -> tuple[CaseRecord, ...]:
         with self.database.read() as connection:

@@ -75,6 +75,12 @@ class Findings:
             query = query.where(or_(_findings.c.closed_at.is_(None), _findings.c.closed_at >= since))
         return self._known(query.order_by(_findings.c.first_seen, _findings.c.row))
 
+    def of(self, ids: Iterable[FindingId]) -> tuple[Known, ...]:
+        """Every story these findings ever had, closed ones among them."""
+        with self.database.read() as connection:
+            rows = fetch_in(connection, select(_findings).order_by(_findings.c.row), _findings.c.id, ids)
+        return tuple(map(_known, rows))
+
     def judgements(self, finding: FindingId) -> tuple[Judgement, ...]:
         """The finding's verdicts, oldest first; empty for one never seen."""
         query = (
@@ -89,10 +95,21 @@ class Findings:
             Judgement(row.run_id, row.at, decode(Finding, row.body), decode(object, row.inputs)) for row in rows
         )
 
+    def judged(self, since: datetime) -> tuple[tuple[datetime, Finding], ...]:
+        """Every verdict written down at `since` or later, with the finding as it was judged then, oldest first."""
+        query = select(_verdicts.c.at, _verdicts.c.body).where(_verdicts.c.at >= since).order_by(_verdicts.c.id)
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple((row.at, decode(Finding, row.body)) for row in rows)
+
     def _known(self, query: Any) -> tuple[Known, ...]:
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        return tuple(Known(decode(Finding, row.body), row.first_seen, row.last_seen, row.closed_at) for row in rows)
+        return tuple(map(_known, rows))
+
+
+def _known(row: Any) -> Known:
+    return Known(decode(Finding, row.body), row.first_seen, row.last_seen, row.closed_at)
 
 
 def record(connection: Connection, run_id: str, at: datetime, seen: Sequence[Seen]) -> list[tuple[str, Body]]:

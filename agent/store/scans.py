@@ -12,10 +12,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from agent.model import Action, FindingId, Key, StateRead, Status
-from agent.store import cases, findings, ledger, readings, schema, states, units
+from agent.model import Action, FindingId, Hit, Key, StateRead, Status
+from agent.store import cases, findings, ledger, policy, readings, schema, states, tolerated, units
 from agent.store.database import Database, StoreError
 from agent.store.findings import Seen
+from agent.store.policy import PolicyFile
 from agent.store.readings import Reading
 from agent.store.units import Unit
 
@@ -57,6 +58,10 @@ class ScanCommit:
     events: tuple[tuple[str, ledger.Body], ...] = ()
     """For the ledger, besides what the store writes there of itself: the end of the scan, findings opened and closed,
     verdicts reached, cases opened, updated, closed and held."""
+    hits: tuple[Hit, ...] = ()
+    """What exceptions and the baseline covered."""
+    policy: tuple[PolicyFile, ...] = ()
+    """Files that verdicts rest on and that are not as the last scan found them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Scans:
             readings.accept(connection, scan.accepted)
             readings.forget(connection, scan.forgotten)
             states.keep(connection, run, at, scan.states)
+            tolerated.record(connection, scan.hits, at)
+            policy.record(connection, scan.policy, at)
             units.forget_results(connection, run)
             ledger.append(connection, [*written, *scan.events, _ended(scan)], at)
         return True

@@ -7,6 +7,7 @@ header.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from sqlalchemy import (
     Column,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 
 from agent.store.columns import Packed, Row, Time, Words
 
-VERSION = 3
+VERSION = 4
 """Of the schema. An older store is brought up to it when it is opened; a newer one is refused."""
 APPLICATION_ID = 0x44726674
 """`Drft`: marks a SQLite file as ours (https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -263,13 +264,65 @@ trail_checkpoints = Table(
     sqlite_strict=_STRICT,
 )
 
+declarations = Table(
+    "declarations",
+    METADATA,
+    Column("id", Words, primary_key=True),
+    Column("received_at", Time, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("case_key", Words, nullable=False),
+    Column("person", Words, nullable=False),
+    Column("body", Text, nullable=False),
+    # One statement may declare thousands of things: it stands in the row of the first, which the others name.
+    Column("statement", Words, nullable=False),
+    Column("said_in", Words, nullable=False),
+    Index("declarations_received", "received_at"),
+    Index("declarations_case", "case_key"),
+    sqlite_strict=_STRICT,
+)
+
+settings = Table(
+    "settings",
+    METADATA,
+    Column("seq", Row, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("settings_name", "name", "seq"),
+    sqlite_strict=_STRICT,
+)
+
+tolerated_hits = Table(
+    "tolerated_hits",
+    METADATA,
+    Column("id", Words, primary_key=True),
+    Column("first_seen", Time, nullable=False),
+    Column("last_seen", Time, nullable=False),
+    Column("count", Integer, nullable=False),
+    sqlite_strict=_STRICT,
+)
+
+policy_files = Table(
+    "policy_files",
+    METADATA,
+    Column("id", Row, primary_key=True),
+    Column("path", Words, nullable=False),
+    Column("sha256", Words, nullable=False),
+    Column("commit_id", Words, nullable=False),
+    Column("author", Words, nullable=False),
+    Column("seen_at", Time, nullable=False),
+    Index("policy_files_path", "path", "id"),
+    sqlite_strict=_STRICT,
+)
+
 SINCE: dict[int, tuple[Table, ...]] = {
     2: (states,),
     3: (trail_entries, trail_names, trail_hours, trail_keys, trail_gaps, trail_checkpoints),
+    4: (declarations, settings, tolerated_hits, policy_files),
 }
 """Version of the schema → the tables it brought."""
 
-APPEND_ONLY = (events, verdicts, inputs)
+APPEND_ONLY = (events, verdicts, inputs, declarations, settings, policy_files)
 
 _GUARD = """
 CREATE FUNCTION driftwarden_append_only() RETURNS trigger LANGUAGE plpgsql AS
@@ -296,13 +349,10 @@ def create(connection: Connection) -> None:
     connection.execute(marker.insert(), {"version": VERSION})
     if connection.dialect.name == "postgresql":
         connection.execute(text(_GUARD))
-        for table in APPEND_ONLY:
-            _guard_postgresql(connection, table)
-        return
-    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    for table in APPEND_ONLY:
-        _guard_sqlite(connection, table)
+    else:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    _guard(connection, APPEND_ONLY)
 
 
 def upgrade(connection: Connection, version: int) -> None:
@@ -312,6 +362,14 @@ def upgrade(connection: Connection, version: int) -> None:
     connection.execute(marker.update().values(version=VERSION))
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    _guard(connection, [table for table in missing if table in APPEND_ONLY])
+
+
+def _guard(connection: Connection, tables: Iterable[Table]) -> None:
+    """Keeps tables append-only; on PostgreSQL by the function that came with the schema's first version."""
+    guard = _guard_postgresql if connection.dialect.name == "postgresql" else _guard_sqlite
+    for table in tables:
+        guard(connection, table)
 
 
 def _guard_postgresql(connection: Connection, table: Table) -> None:

@@ -77,7 +77,7 @@ KINDS = [kind for kind in vars(agent.model).values() if isinstance(kind, type) a
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_every_value_of_the_model_comes_back(kind: type[Any], data: st.DataObject) -> None:
     value = data.draw(of(kind))

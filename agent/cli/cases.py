@@ -1,0 +1,110 @@
+"""`driftwarden cases`: what people must answer, and their answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli import fail
+from agent.cli._declare import CONFIG, KEY, OUTPUT, case_table, declare, review_case, shown, store_of
+
+if TYPE_CHECKING:
+    from agent.declare import Accepted, Ground
+
+_COLUMNS = (
+    ("severity", "Severity"),
+    ("case", "Case"),
+    ("stage", "Stage"),
+    ("ticket", "Ticket"),
+    ("who", "Who"),
+    ("title", "What"),
+)
+
+
+@click.group("cases", short_help="List the cases, review one, accept what was held.")
+def command() -> None:
+    """The cases people must answer. Who you are comes from your SSH signature, never from an option.
+
+    Exit codes: 0 done, 2 misuse, or what was said does not count; the message says why.
+    """
+
+
+@command.command("list", short_help="List the cases that are not closed.")
+@CONFIG
+@OUTPUT
+@click.option("--all", "closed", is_flag=True, help="Closed ones too.")
+def list_(config: str, output: str, closed: bool) -> None:
+    """List the cases that are not closed: where each stands, its ticket, and whose changes it is about."""
+    from agent.declare.shown import case_rows
+
+    with store_of(config) as store:
+        rows = case_rows(store, datetime.now(UTC), closed=closed)
+    click.echo(json.dumps(rows, indent=2) if output == "json" else case_table(rows, _COLUMNS, "No case is open."))
+
+
+@command.command("show", short_help="Show one in full.")
+@click.argument("case")
+@CONFIG
+@OUTPUT
+def show(case: str, config: str, output: str) -> None:
+    """Show CASE in full: what was done, who documented and reviewed it. CASE: a key, DW-…, BG-… or a ticket."""
+    from agent.declare import find
+
+    with store_of(config) as store:
+        click.echo(shown(find(store, case), output))
+
+
+@command.command("review", short_help="Accept or reject, as somebody who did not act in it.")
+@click.argument("case")
+@click.option("--accept/--reject", "accepted", default=None, help="The judgement; one of the two must be given.")
+@click.option("--reason", default="", help="Why. Only a break-glass document is accepted without one.")
+@click.option("--post-implementation", "after_work", is_flag=True, help="The review after the work.")
+@KEY
+@CONFIG
+def review(case: str, accepted: bool | None, reason: str, after_work: bool, key: Path | None, config: str) -> None:
+    """Review CASE: somebody other than whoever acted, or wrote its document, accepts or rejects it."""
+    if accepted is None:
+        fail("say --accept or --reject")
+    click.echo(review_case(config, case, accepted, reason, after_work, key))
+
+
+@command.command("accept", short_help="Accept what takes two people: held cases, looser rules.")
+@click.argument("what", nargs=-1)
+@click.option("--held", is_flag=True, help="Every case that is held.")
+@click.option("--reason", default="", help="Why.")
+@KEY
+@CONFIG
+def accept(what: tuple[str, ...], held: bool, reason: str, key: Path | None, config: str) -> None:
+    """Accept what one person must not let happen alone: held cases, or 'authority SHA256'. It takes two people.
+
+    WHAT is a held case, or one of the words that messages of driftwarden tell you to accept, in quotes.
+    """
+    from agent.declare import PEOPLE_NEEDED, Accepted, acceptances, find, nonce
+    from agent.declare.statements import MOST_ACCEPTED
+    from agent.model import Acceptance
+
+    def make(ground: Ground, now: datetime) -> Accepted:
+        names = list(what)
+        if held:
+            names += [one.key for one in ground.store.cases.open() if one.state == "held"]
+        if len(names) > MOST_ACCEPTED:
+            fail(f"{len(names):,} at once; one statement accepts at most {MOST_ACCEPTED:,}: name them in parts")
+        if not names:
+            fail("no case is held" if held else "name a held case, or say --held")
+        keys = {one.key for one in ground.store.cases.open()}
+        full = (one if " " in one else f"hold {one if one in keys else find(ground.store, one).key}" for one in names)
+        given = tuple(full)
+        return Accepted(at=now, estate=ground.estate, nonce=nonce(), what=given, reason=reason)
+
+    made = declare(config, key, make)
+    with store_of(config) as store:
+        every = acceptances(store)
+        for named in (one.what for one in made if isinstance(one, Acceptance)):
+            said = every.get(named, ())
+            enough = len(said) >= PEOPLE_NEEDED
+            more = "enough: the next scan goes on with it" if enough else f"it takes {PEOPLE_NEEDED} people"
+            click.echo(f"{named}: accepted by {', '.join(each.by.person for each in said)} ({more})")

@@ -1,0 +1,78 @@
+"""What people declare about emergencies, cases and holds: who says it, whether it counts, and what becomes of it.
+
+Hides every rule about it from whoever brings it: the command line, a reply in a ticket, a signed file that is picked
+up, later the socket and the console.
+"""
+
+from agent.declare.force import InForce, ground, in_force
+from agent.declare.matter import Matter, Unheard, emergencies, find
+from agent.declare.rules import (
+    PEOPLE_NEEDED,
+    Ground,
+    Source,
+    accept,
+    acceptances,
+    accepted,
+    document,
+    needs_two,
+    open_window,
+    released,
+    reply,
+    review,
+)
+from agent.declare.signed import SUFFIX, Picked, pick_up, say, take, write
+from agent.declare.speakers import Refused, Speaker, is_same, roles_of, writer
+from agent.declare.statements import (
+    Accepted,
+    Documented,
+    Opened,
+    Reviewed,
+    Statement,
+    id_of,
+    nonce,
+    written,
+)
+from agent.emergency import case_key, grant_of
+
+__all__ = [
+    "PEOPLE_NEEDED",
+    "SUFFIX",
+    "Accepted",
+    "Documented",
+    "Ground",
+    "InForce",
+    "Matter",
+    "Opened",
+    "Picked",
+    "Refused",
+    "Reviewed",
+    "Source",
+    "Speaker",
+    "Statement",
+    "Unheard",
+    "accept",
+    "acceptances",
+    "accepted",
+    "case_key",
+    "document",
+    "emergencies",
+    "find",
+    "grant_of",
+    "ground",
+    "id_of",
+    "in_force",
+    "is_same",
+    "needs_two",
+    "nonce",
+    "open_window",
+    "pick_up",
+    "released",
+    "reply",
+    "review",
+    "roles_of",
+    "say",
+    "take",
+    "write",
+    "writer",
+    "written",
+]

@@ -1,0 +1,126 @@
+"""What is new about cases already open, and which may close."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from agent.model import Action, Case, Close, Emergency, Finding, FindingId, Open, Update
+from agent.plan import breakglass, reviewing, windows, wording
+from agent.plan.flood import critical
+from agent.plan.grouping import Groups
+from agent.plan.opening import actors
+from agent.plan.sight import Sight, events
+from agent.plan.story import story, worst
+
+
+def follow_up(open_cases: Sequence[Case], groups: Groups, gone: Collection[FindingId], sight: Sight) -> list[Action]:
+    """The actions on open cases; `gone` are findings that are no longer so."""
+    told = set(sight.answered)
+    actions: list[Action] = []
+    for case in open_cases:
+        merged = [other for other in open_cases if groups.merged.get(other.key) is case]
+        its = (one for each in (case, *merged) for one in sight.members(each))
+        members = list({one.id: one for one in (*its, *groups.joining.get(case.key, ()))}.values())
+        emergencies = sight.emergencies_of(case, members if case.state == "open" else ())
+        into = groups.merged.get(case.key)
+        news = events(members, told) if into is None and case.state == "open" else ()
+        told.update(news)
+        if into is not None:
+            action: Action | None = Close(case, f"one emergency with case {into.key}: answered for there")
+        elif emergencies:
+            action = _emergency(case, members, news, merged, emergencies, sight)
+        elif case.stage == breakglass.OPEN:
+            action = windows.over(case, sight)
+        elif case.state == "held":
+            action = _held(case, members, gone, sight)
+        else:
+            action = _ordinary(case, members, news, gone, sight)
+        if action is not None:
+            actions.append(action)
+    return actions
+
+
+def _held(case: Case, members: Sequence[Finding], gone: Collection[FindingId], sight: Sight) -> Action | None:
+    """Nobody is told of a held case: what is new waits with it, until it must not be held, or need not any longer."""
+    if (
+        sight.brought(members)
+        or case.key in sight.accepted_holds
+        or any(critical(finding, sight) for finding in members)
+    ):
+        return Open(replace(case, state="open"))
+    return _closed(case, gone, sight)
+
+
+def _ordinary(
+    case: Case, members: Sequence[Finding], news: Sequence[str], gone: Collection[FindingId], sight: Sight
+) -> Action | None:
+    if news:
+        fresh = [finding for finding in members if _has(finding, news)]
+        return Update(_grown(case, members, news, sight), "\n\n".join(map(story, fresh)))
+    if _louder(case, members, sight):
+        return Update(_grown(case, members, (), sight), "\n\n".join(map(story, members)))
+    review = sight.reviews.get(case.key)
+    closed = _closed(case, gone, sight)
+    return reviewing.reviewed(case, review, sight) if closed is None and review is not None else closed
+
+
+def _closed(case: Case, gone: Collection[FindingId], sight: Sight) -> Close | None:
+    """With a change behind it a person must answer, even when the resource was put back since."""
+    if not case.events and all(finding in gone for finding in case.findings):
+        return Close(case, "what was found is no longer so")
+    late = reviewing.found_late(case, sight)
+    return Close(case, late) if late else None
+
+
+def _emergency(
+    case: Case,
+    members: Sequence[Finding],
+    news: Sequence[str],
+    merged: Sequence[Case],
+    emergencies: Sequence[Emergency],
+    sight: Sight,
+) -> Action | None:
+    """An emergency's case, with those that are merged into it. It is not held."""
+    grown = _grown(case, members, news, sight)
+    others = (finding for other in merged for finding in other.findings)
+    grown = replace(
+        grown,
+        findings=tuple(dict.fromkeys((*grown.findings, *others))),
+        actors=tuple(sorted({*grown.actors, *(one for other in merged for one in other.actors)})),
+    )
+    if case.state == "held":
+        return Open(breakglass.filed(grown, emergencies, sight, members))
+    fresh = [finding for finding in members if _has(finding, news)]
+    same = "is about the same emergency, and answered for here"
+    notes = [f"Case {other.key} {same}: {other.title}" for other in merged]
+    if case.stage == breakglass.OPEN:
+        grown = replace(grown, body=wording.body(grown, emergencies, members, (), sight.loose(emergencies, members)))
+    else:
+        grown = replace(grown, body=wording.grown(grown.body, fresh))
+    return breakglass.followed(case, grown, "\n\n".join([*map(story, fresh), *notes]), emergencies, sight)
+
+
+def _has(finding: Finding, news: Sequence[str]) -> bool:
+    """Whether a finding shows some of these events."""
+    return bool(set(events([finding], frozenset())) & set(news))
+
+
+def _louder(case: Case, members: Sequence[Finding], sight: Sight) -> bool:
+    """Whether drift that no call explains has made an open case graver than it was filed."""
+    now = worst(violation.severity for violation in sight.broken_by(members))
+    return worst([case.severity, now]) != case.severity
+
+
+def _grown(case: Case, members: Sequence[Finding], news: Sequence[str], sight: Sight) -> Case:
+    violations = sight.broken_by(members)
+    grown = replace(
+        case,
+        findings=tuple(dict.fromkeys((*case.findings, *(finding.id for finding in members)))),
+        events=(*case.events, *news),
+        severity=worst([case.severity, *(violation.severity for violation in violations)]),
+        rules=tuple(sorted({*case.rules, *(violation.rule for violation in violations)})),
+        controls=tuple(sorted({*case.controls, *(one for violation in violations for one in violation.controls)})),
+        actors=tuple(sorted({*case.actors, *actors(members, news)})),
+    )
+    return reviewing.with_news(grown, sight.at) if news else grown
