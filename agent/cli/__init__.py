@@ -6,6 +6,7 @@ Heavy imports stand inside the commands, so that `driftwarden --help` stays unde
 from __future__ import annotations
 
 import importlib
+import keyword
 import pkgutil
 import sys
 from typing import NoReturn
@@ -19,12 +20,15 @@ class _Commands(click.Group):
     """Commands by folder: a new file in it is a new command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+        # `except_.py` is the command `except`: a module cannot be called like a keyword.
+        names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+        return sorted(name.removesuffix("_") for name in names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"{__name__}.{module}").command
         return command
 
 

@@ -1,0 +1,129 @@
+"""`driftwarden baseline`: what differed when an estate was adopted, proposed, approved and listed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli._declare import CONFIG, KEY, OUTPUT, key_file
+from agent.cli._tolerated import ends, office, said, uses_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.model import Finding
+
+_SHOWN = 20  # lines of each list on the terminal
+
+
+@click.group("baseline", short_help="The baseline of an adopted estate: propose, approve and list it.")
+def command() -> None:
+    """What differed when an estate was adopted: recorded by the hash of its value, owned, and tolerated until it ends.
+    Another value is new drift."""
+
+
+@command.command("propose")
+@click.option("--stack", help="Only this stack; default: all, a file each.")
+@click.option("--owner", required=True, help="Who answers for it: an id of the identity map.")
+@click.option("--approver", required=True, help="Who is to approve it: somebody else, with the role approver.")
+@click.option("--until", required=True, help="Its end: 2027-05-31, or a length such as 180d.")
+@click.option("--reason", default="", help="Why it is tolerated for now.")
+@CONFIG
+def propose(stack: str | None, owner: str, approver: str, until: str, reason: str, config: str) -> None:
+    """Write what differs now, by the last scans, to files that wait for their approval. What is critical (public
+    exposure, identity, the trail, keys, the agent's own) is left out: it must be answered for."""
+    from agent.resources import load as load_specs
+    from agent.rules import load_rules
+    from agent.run import install_key
+    from agent.store import connect
+    from agent.tolerated.digests import digest_of, install_mark
+    from agent.tolerated.editing import create
+    from agent.tolerated.proposal import critical_of, own_names
+    from agent.tolerated.proposal import propose as proposed
+
+    with said():
+        at = office(config)
+        loaded, specs = at.config, load_specs()
+        rules = load_rules([loaded.path(folder) for folder in loaded.rules.dirs])
+        key = install_key(loaded.path(loaded.store.key))
+        with connect(loaded.store_url()) as store:
+            findings = [one.finding for one in store.findings.open().values()]
+        head = {"install": install_mark(key), "owner": owner, "approver": approver, "until": ends(until, at.now)}
+        head |= {"reason": reason} if reason else {}
+        critical = critical_of(rules, specs, own_names(loaded))
+        found = proposed(findings, stack, head, at.now, digest_of(key, specs), critical)
+        folder = loaded.path(loaded.baseline.dir)
+        for file in found.files:
+            written = create(folder, file.name, file.text)
+            click.echo(f"{written}: {file.entries} differences wait for {approver}'s approval:")
+            click.echo(f"  driftwarden baseline approve {written}")
+    if not found.files:
+        click.echo("Nothing to adopt: no difference that nobody had authority for, and that may be baselined.")
+    _left("Critical, and to be answered for", found.critical)
+    _left("Not to be written into a file, by their names", found.unwritable)
+
+
+@command.command("approve")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@KEY
+@CONFIG
+def approve(file: Path, key: Path | None, config: str) -> None:
+    """Approve FILE as it stands now with your SSH signature. Commit it afterwards: any change ends the approval."""
+    from agent.config import duration
+    from agent.run import install_key
+    from agent.tolerated.approving import approve_baseline
+    from agent.tolerated.digests import install_mark
+
+    with said():
+        at = office(config)
+        mark = install_mark(install_key(at.config.path(at.config.store.key)))
+        longest = duration(at.config.baseline.longest)
+        found = approve_baseline(file, longest, at.approvals, mark, key_file(key), at.now)
+    click.echo(f"{file}: {len(found.entries)} differences are approved until {found.until:%Y-%m-%d}")
+
+
+@command.command("list")
+@CONFIG
+@OUTPUT
+def list_(config: str, output: str) -> None:
+    """List the files of the baseline: how each stands, whose it is, and how many of its differences are still there.
+
+    Exit codes: 0, 2 misuse, 3 something is wrong with a file.
+    """
+    from agent.cli._show import width
+    from agent.config import duration
+    from agent.report.text import table
+    from agent.run import install_key
+    from agent.tolerated.baseline import read
+    from agent.tolerated.digests import install_mark
+    from agent.tolerated.shown import HEADS, baseline_rows, cells
+
+    with said():
+        at = office(config)
+        folder, longest = at.config.path(at.config.baseline.dir), duration(at.config.baseline.longest)
+        mark = install_mark(install_key(at.config.path(at.config.store.key)))
+        found = read(folder, longest, at.approvals, at.now, mark)
+        rows = baseline_rows(found.files, uses_of(at.config), at.now)
+    if output == "json":
+        click.echo(json.dumps([row.told() for row in rows], indent=2))
+    else:
+        click.echo(table(HEADS, cells(rows), width()) if rows else f"No baseline in {folder}.")
+    for problem in found.problems:
+        click.echo(f"driftwarden: not in force: {problem}", err=True)
+    sys.exit(3 if found.problems else 0)
+
+
+def _left(title: str, findings: Sequence[Finding]) -> None:
+    from agent.clean import clean
+
+    if not findings:
+        return
+    click.echo(f"{title} ({len(findings)}):")
+    for one in findings[:_SHOWN]:
+        click.echo(f"  {one.id}  {clean(one.address or one.key)}")
+    if len(findings) > _SHOWN:
+        click.echo(f"  … and {len(findings) - _SHOWN} more")
