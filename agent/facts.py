@@ -12,6 +12,7 @@ from typing import get_args
 
 from agent.explain import THRESHOLD, rank
 from agent.exposure import effect
+from agent.exposure.turns import part_of
 from agent.model import (
     ActorKind,
     Change,
@@ -19,12 +20,15 @@ from agent.model import (
     Drift,
     Finding,
     GapCause,
+    IdentityClass,
     Outcome,
     StateCause,
+    Tool,
     Unknown,
     Verdict,
 )
 from agent.resources import Spec, Topic
+from agent.topics import topics
 
 Words = tuple[str, ...]
 Facts = Mapping[str, Words | Unknown]
@@ -43,6 +47,11 @@ class Fact:
 
 
 _YES_NO = ("yes", "no")
+_TESTS = (
+    *("actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation"),
+    *("content", "permitted", "review", "checks", "freeze", "breakglass", "none"),
+)
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 FACTS: Mapping[str, Fact] = {
     "outcome": Fact("the verdict", get_args(Outcome), ("unauthorised",)),
@@ -75,65 +84,31 @@ FACTS: Mapping[str, Fact] = {
     "channel": Fact("how the call was made", (*get_args(Channel), "unseen"), ("console",)),
     "actor": Fact("whether somebody answers for it", ("settled", "unsettled", "unseen"), ("settled",)),
     "actor_kind": Fact("who made the call", (*get_args(ActorKind), "unseen"), ("person",)),
-    "failed_test": Fact(
-        "tests of the verdict that failed",
-        (
-            *("actor", "pipeline", "ticket", "state", "window", "scope", "implementer", "separation"),
-            *("content", "permitted", "review", "checks", "freeze", "breakglass", "none"),
-        ),
-        ("ticket",),
+    "identity": Fact("what kind of credential made the call", (*get_args(IdentityClass), "unseen"), ("sso-user",)),
+    "group": Fact("groups of the actor at that time, as the identity map has them"),
+    "tool": Fact(
+        "what tool the call says it was made with; anyone may say so", (*filter(None, get_args(Tool)), "none")
     ),
+    "weekday": Fact("day of the call, UTC", (*_DAYS, "unseen"), ("tue",)),
+    "hour": Fact("hour of the call, UTC: 00 to 23", (*(f"{hour:02}" for hour in range(24)), "unseen"), ("10",)),
+    "environment": Fact(
+        "environment of the resource, by stack, account or tag; `production` for all that the configuration calls so"
+    ),
+    "risk": Fact("risk class of the change", ("low", "medium", "high", "none")),
+    "failed_test": Fact("tests of the verdict that failed", _TESTS, ("ticket",)),
+    "unknown_test": Fact("tests of the verdict that could not be answered", _TESTS),
     "path": Fact("the path that passed or came nearest", ("pipeline", "manual", "standing", "emergency", "none")),
     "pipeline": Fact("whether the pipeline test passed", _YES_NO, ("no",)),
     "claim": Fact("whether the call carried a ticket reference", _YES_NO, ("no",)),
     "late": Fact("whether the approval was found or given late", _YES_NO, ("no",)),
+    "grant": Fact("whether an emergency (break-glass) covers the call", _YES_NO, ("no",)),
+    "afterwards": Fact("whether its ticket was reopened or lost an approval after the change", _YES_NO, ("no",)),
     "public": Fact("whether something is newly open to everybody", (*_YES_NO, "unknown"), ("no",)),
     "weakened": Fact(
         "what protection was turned off or reduced", ("encryption", "logging", "retention", "none", "unknown")
     ),
     "privilege": Fact("whether somebody may do more than was declared", ("raised", "same", "unknown"), ("same",)),
 }
-
-_TOPICS: tuple[tuple[str, Topic], ...] = (
-    ("aws_s3_bucket_policy", "exposure"),
-    ("aws_s3_bucket_public_access_block", "exposure"),
-    ("aws_s3_bucket_acl", "exposure"),
-    ("aws_s3_bucket_server_side_encryption", "encryption"),
-    ("aws_s3_bucket_logging", "logging"),
-    ("aws_sqs_queue_policy", "exposure"),
-    ("aws_sns_topic_policy", "exposure"),
-    ("aws_lambda_permission", "exposure"),
-    ("aws_iam_", "identity"),
-    ("aws_kms_", "encryption"),
-    ("aws_cloudtrail", "logging"),
-    ("aws_cloudwatch_log", "logging"),
-    ("aws_flow_log", "logging"),
-    ("aws_config_", "logging"),
-    ("aws_guardduty_", "logging"),
-    ("aws_security_group", "network"),
-    ("aws_default_security_group", "network"),
-    ("aws_vpc", "network"),
-    ("aws_subnet", "network"),
-    ("aws_route", "network"),
-    ("aws_network_", "network"),
-    ("aws_internet_gateway", "network"),
-    ("aws_nat_gateway", "network"),
-    ("aws_lb", "network"),
-    ("aws_instance", "compute"),
-    ("aws_lambda_", "compute"),
-    ("aws_ecs_", "compute"),
-    ("aws_eks_", "compute"),
-    ("aws_autoscaling_", "compute"),
-    ("aws_s3_", "data"),
-    ("aws_sqs_", "data"),
-    ("aws_sns_", "data"),
-    ("aws_dynamodb_", "data"),
-    ("aws_db_", "data"),
-    ("aws_rds_", "data"),
-    ("aws_ssm_parameter", "data"),
-    ("aws_secretsmanager_", "data"),
-)
-"""Prefix of a resource type → what its coming or going is about; the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +117,36 @@ class Seen:
 
     facts: Facts
     evidence: Mapping[str, str] = field(default_factory=dict)
+    change: Change | None = None
+    drifts: tuple[Drift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A change that decided a finding's outcome, and the differences that may be its; or differences no change made."""
+
+    finding: Finding
+    drifts: tuple[Drift, ...]
+    change: Change | None
+    verdict: Verdict
 
 
 def seen(finding: Finding, specs: Mapping[str, Spec]) -> tuple[Seen, ...]:
-    """The facts of each change that decided the finding's outcome; of its drift alone where no change did.
+    """The facts of each of the finding's parts."""
+    return tuple(described(part, specs) for part in parts(finding, specs))
 
-    One set per change, so that one call's pipeline and another's person are never mixed into one.
+
+def parts(finding: Finding, specs: Mapping[str, Spec]) -> tuple[Part, ...]:
+    """Each change that decided the finding's outcome; its drift alone where no change did.
+
+    One part per change, so that one call's pipeline and another's person are never mixed into one.
     """
     outcome = finding.verdict.outcome
     deciding = [item for item in finding.changes if item.verdict.outcome == outcome]
     drifts = _unsettled(finding, [item.change for item in deciding], specs)
     if not deciding:
-        return (_seen(finding, drifts, None, finding.verdict, specs),)
-    return tuple(_seen(finding, drifts, item.change, item.verdict, specs) for item in deciding)
+        return (Part(finding, drifts, None, finding.verdict),)
+    return tuple([Part(finding, drifts, item.change, item.verdict) for item in deciding])
 
 
 def _unsettled(finding: Finding, deciding: Sequence[Change], specs: Mapping[str, Spec]) -> tuple[Drift, ...]:
@@ -162,10 +154,10 @@ def _unsettled(finding: Finding, deciding: Sequence[Change], specs: Mapping[str,
 
     What is merged and not applied is told of only where there is nothing else.
     """
-    drifts = finding.differences or finding.drifts
-    events = {change.event_ids for change in deciding}
-    if len(events) == len(finding.changes):
+    drifts = finding.drifts and (finding.differences or finding.drifts)
+    if not drifts or len(deciding) == len(finding.changes):
         return drifts
+    events = {change.event_ids for change in deciding}
     # What came before the first candidate was before the resource was last clean, and explains nothing.
     since = min((one.change.time for one in finding.candidates), default=None)
     changes = [item.change for item in finding.changes if since is None or item.change.time >= since]
@@ -177,29 +169,24 @@ def _unsettled(finding: Finding, deciding: Sequence[Change], specs: Mapping[str,
     return tuple(kept)
 
 
-def _seen(
-    finding: Finding, drifts: Sequence[Drift], change: Change | None, verdict: Verdict, specs: Mapping[str, Spec]
-) -> Seen:
-    key, meaning = finding.key, effect(finding.key, drifts, change, specs, finding.unexplained)
+WIDE = frozenset({"id", "address", "stack", "owner", "account", "region", "weekday", "hour"})
+"""Facts that differ from one finding to the next, however alike they are."""
+
+
+def described(part: Part, specs: Mapping[str, Spec]) -> Seen:
+    """The facts of one part."""
+    finding, change, verdict = part.finding, part.change, part.verdict
+    meaning = effect(finding.key, part.drifts, change, specs, finding.unexplained)
     facts: dict[str, Words | Unknown] = {
         "outcome": (finding.verdict.outcome,),
-        "kind": _kinds(finding, drifts),
+        "kind": _kinds(finding, part.drifts),
         "state": _some([finding.cause]),
         "trail": _some([finding.trail]),
-        "absorbed": _yes(any(drift.note == "absorbed" for drift in drifts)),
-        "type": _some([key.type, *(drift.part.type for drift in drifts if drift.part is not None)]),
-        "id": _some([key.id]),
-        "address": _some([finding.address]),
-        "stack": _some([finding.stack]),
-        "owner": _some([finding.owner]),
-        "account": _some([key.account]),
-        "region": _some([key.region]),
-        **_moved(finding, drifts, change, specs),
+        "absorbed": _yes(any(drift.note == "absorbed" for drift in part.drifts)),
+        **wide(part),
+        **_moved(part, specs),
         **_made(change, verdict),
-        "failed_test": _some(verdict.failed),
-        "path": _some([verdict.path]),
-        "pipeline": _yes(any(test.name == "pipeline" and test.result == "pass" for test in verdict.tests)),
-        "late": _yes(verdict.late),
+        **_allowed(verdict),
         "public": meaning.public.value,
         "weakened": meaning.weakened.value,
         "privilege": meaning.privilege.value,
@@ -209,7 +196,22 @@ def _seen(
         "weakened": meaning.weakened.evidence,
         "privilege": meaning.privilege.evidence,
     }
-    return Seen(facts, {name: text for name, text in evidence.items() if text})
+    return Seen(facts, {name: text for name, text in evidence.items() if text}, change, part.drifts)
+
+
+def wide(part: Part) -> dict[str, Words | Unknown]:
+    """The facts of `WIDE`."""
+    finding, change = part.finding, part.change
+    return {
+        "id": _some([finding.key.id]),
+        "address": _some([finding.address]),
+        "stack": _some([finding.stack]),
+        "owner": _some([finding.owner]),
+        "account": _some([finding.key.account]),
+        "region": _some([finding.key.region]),
+        "weekday": (_DAYS[change.time.weekday()] if change is not None else "unseen",),
+        "hour": (f"{change.time.hour:02}" if change is not None else "unseen",),
+    }
 
 
 def _kinds(finding: Finding, drifts: Sequence[Drift]) -> Words:
@@ -223,55 +225,64 @@ def _kinds(finding: Finding, drifts: Sequence[Drift]) -> Words:
     return _some("unlisted" if drift.note == "unlisted" else drift.kind for drift in drifts)
 
 
-def _moved(
-    finding: Finding, drifts: Sequence[Drift], change: Change | None, specs: Mapping[str, Spec]
-) -> dict[str, Words]:
-    """Attributes, topics and acts, of the drifts and of the call on this resource."""
-    attributes, topics, acts = [], [], []
-    for drift in drifts:
+def _moved(part: Part, specs: Mapping[str, Spec]) -> dict[str, Words]:
+    """Types, attributes, topics and acts, of the drifts and of the call on this resource."""
+    whole_type = part.finding.key.type
+    types = [whole_type, *(drift.part.type for drift in part.drifts if drift.part is not None)]
+    attributes, about, acts = [], [], []
+    for drift in part.drifts:
         whole = drift.part is not None or drift.kind != "changed"
         attributes.append(drift.attribute or "whole")
-        topics += _topics((drift.part or drift.key).type, "" if whole else drift.attribute, specs)
+        about += topics((drift.part or drift.key).type, "" if whole else drift.attribute, specs)
         acts.append(
             "update" if not whole or drift.kind == "unapplied" else "delete" if drift.live is None else "create"
         )
-    for touch in change.touches if change is not None else ():
-        if touch.type != finding.key.type and not _part(touch.type, finding, specs):
+    for touch in part.change.touches if part.change is not None else ():
+        if touch.type != whole_type and not part_of(touch.type, whole_type, specs):
             continue
+        types.append(touch.type)
         acts.append(touch.act)
         names = list(touch.sets) if touch.act == "update" else []
         attributes += names or ["whole"]
-        topics += [topic for name in names or [""] for topic in _topics(touch.type, name, specs)]
-    return {"attribute": _some(attributes), "topic": _some(topics, "metadata"), "act": _some(acts, "update")}
-
-
-def _part(type_: str, finding: Finding, specs: Mapping[str, Spec]) -> bool:
-    spec = specs.get(type_)
-    return spec is not None and spec.parent is not None and spec.parent.type == finding.key.type
-
-
-def _topics(type_: str, attribute: str, specs: Mapping[str, Spec]) -> list[str]:
-    """What an attribute is about, as its spec says; of a whole resource what its type is about."""
-    spec = specs.get(type_)
-    if attribute and spec is not None:
-        return [declared.topic for declared in spec.attributes if declared.name == attribute] or ["metadata"]
-    by_type = next((topic for prefix, topic in _TOPICS if type_.startswith(prefix)), "metadata")
-    if spec is None or spec.parent is None:
-        return [by_type]
-    # A part is little more than its attributes.
-    return [by_type, *(declared.topic for declared in spec.attributes if declared.topic != "metadata")]
+        about += [topic for name in names or [""] for topic in topics(touch.type, name, specs)]
+    return {
+        "type": _some(types),
+        "attribute": _some(attributes),
+        "topic": _some(about, "metadata"),
+        "act": _some(acts, "update"),
+    }
 
 
 def _made(change: Change | None, verdict: Verdict) -> dict[str, Words]:
+    """Who made the call, and how."""
     if change is None:
-        return {**dict.fromkeys(("action", "channel", "actor", "actor_kind"), ("unseen",)), "claim": ("no",)}
+        unseen = dict.fromkeys(("action", "channel", "actor", "actor_kind", "identity"), ("unseen",))
+        return {**unseen, "group": ("none",), "tool": ("none",), "claim": ("no",)}
     doubted = any(test.name == "actor" and test.result == "unknown" for test in verdict.tests)
     return {
         "action": (change.action,),
         "channel": (change.channel,),
         "actor": ("unsettled" if doubted or change.actor.kind == "unknown" else "settled",),
         "actor_kind": (change.actor.kind,),
+        "identity": (change.identity,),
+        "group": _some(change.actor.groups),
+        "tool": _some([change.tool]),
         "claim": _yes(bool(change.claims)),
+    }
+
+
+def _allowed(verdict: Verdict) -> dict[str, Words]:
+    """What the verdict says besides its outcome."""
+    return {
+        "environment": _some([verdict.environment]),
+        "risk": (verdict.risk.level if verdict.risk is not None else "none",),
+        "failed_test": _some(verdict.failed),
+        "unknown_test": _some(test.name for test in verdict.tests if test.result == "unknown"),
+        "path": _some([verdict.path]),
+        "pipeline": _yes(any(test.name == "pipeline" and test.result == "pass" for test in verdict.tests)),
+        "late": _yes(verdict.late),
+        "grant": _yes(bool(verdict.grant)),
+        "afterwards": _yes(bool(verdict.since)),
     }
 
 

@@ -1,17 +1,22 @@
 """The judge stage: which rules a finding breaks.
 
-Hides how a condition is decided when a fact is not known: three-valued, and undecided is reported, never passed over.
+Hides how a condition is decided when a fact is not known: three-valued, and undecided is reported, never passed over;
+and that findings which are alike are judged once.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import chain
+from typing import Literal
 
-from agent.facts import FACTS, Facts, Seen, Words, seen
+from agent.expression import compiled
+from agent.facts import FACTS, WIDE, Facts, Part, Seen, Words, described, parts, wide
 from agent.model import (
     GLOBAL,
     Attempt,
@@ -28,7 +33,10 @@ from agent.model import (
     Violation,
 )
 from agent.resources import Spec
+from agent.shapes import Shapes
 
+Stage = Literal["observe", "enforce"]
+"""What a rule that is broken brings about: it is told; or it is told, opens a case and counts for the exit code."""
 Clause = tuple[str, Words]
 """A fact and the values it may have, shell-style wildcards allowed: one of them must match."""
 Condition = tuple[tuple[Clause, ...], ...]
@@ -52,6 +60,7 @@ class Rule:
     title: str
     severity: Severity
     when: Condition
+    """Empty: any finding, where there is an expression."""
     unless: Condition = ()
     why: str = ""
     fix: str = ""
@@ -59,6 +68,11 @@ class Rule:
     """`SOC2:CC8.1`: framework and control id, as in `rules/controls`."""
     false_positives: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    stage: Stage = "enforce"
+    expression: str = ""
+    """CEL; it must hold as `when` does. Empty: not asked."""
+    runbook: str = ""
+    """What to do in the first minutes, in steps; or where that is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +83,130 @@ class Decision:
     because: str = ""
 
 
+_KEPT = Decision(False)
+_PATTERN = frozenset("*?[")
+_REMEMBERED = 20_000
+"""Shapes whose decisions are kept; names are attacker-written, and there may be any number."""
+
+
 def judge(findings: Sequence[Finding], rules: Sequence[Rule], specs: Mapping[str, Spec]) -> tuple[Violation, ...]:
     """Every rule that every finding breaks, in the order of the findings; a rule at most once for each finding.
 
     A rule that cannot be decided gives a violation marked `indeterminate`. What is merged and not applied breaks none.
     """
-    return tuple(
-        violation
-        for finding in findings
-        if finding.verdict.outcome != "unapplied"
-        for violation in _judged(finding, rules, specs)
-    )
+    bench = Bench(rules, specs)
+    return tuple([violation for finding in findings for violation in bench.violations(finding)])
 
 
-def _judged(finding: Finding, rules: Sequence[Rule], specs: Mapping[str, Spec]) -> Iterable[Violation]:
-    parts = seen(finding, specs)
-    for rule in rules:
-        decisions = [decide(rule, part) for part in parts]
-        broken = next((decision for decision in decisions if decision.broken is True), None)
-        undecided = next((decision for decision in decisions if isinstance(decision.broken, Unknown)), None)
-        decision = broken or undecided
-        if decision is not None:
-            yield Violation(rule.id, rule.severity, rule.controls, finding.id, decision.because, broken is None)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What rules say of all parts of one shape."""
+
+    decided: tuple[tuple[int, Decision], ...]
+    """Rules that are broken or undecided, by their position."""
+    doubtful: tuple[int, ...]
+    """Rules that ask more than the shape, and may be broken."""
+    facts: Seen
+    """Of the part that was looked at; all but `WIDE` are every such part's."""
+
+
+class Bench:
+    """Rules made ready: what they say of one part of a finding they say of all that are alike."""
+
+    def __init__(self, rules: Sequence[Rule], specs: Mapping[str, Spec]) -> None:
+        self._rules, self._specs = rules, specs
+        self._shapes = Shapes(specs)
+        self._known: dict[Hashable, _Said] = {}
+        # Of a rule that asks more than a shape: when it cannot be broken, by the shape alone.
+        self._narrowed = {number: narrowed for number, rule in enumerate(rules) if (narrowed := _narrowed(rule))}
+
+    def violations(self, finding: Finding) -> list[Violation]:
+        """Every rule that the finding breaks, in the order of the rules."""
+        if finding.verdict.outcome == "unapplied":
+            return []
+        found = [self._decided(part) for part in parts(finding, self._specs)]
+        decided = found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=_worst_first)
+        violations, last = [], -1
+        for number, decision in decided:
+            if number != last:
+                last, rule = number, self._rules[number]
+                violations.append(
+                    Violation(
+                        rule.id,
+                        rule.severity,
+                        rule.controls,
+                        finding.id,
+                        decision.because,
+                        decision.broken is not True,
+                        rule.stage == "observe",
+                    )
+                )
+        return violations
+
+    def _decided(self, part: Part) -> Sequence[tuple[int, Decision]]:
+        shape = self._shapes.of(part)
+        said = self._known.get(shape)
+        if said is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            said = self._known[shape] = self._look(described(part, self._specs))
+        if not said.doubtful:
+            return said.decided
+        facts = Seen({**said.facts.facts, **wide(part)}, said.facts.evidence, part.change, part.drifts)
+        more = [
+            (number, decision)
+            for number in said.doubtful
+            if (decision := decide(self._rules[number], facts)).broken is not False
+        ]
+        return sorted((*said.decided, *more), key=_position) if more else said.decided
+
+    def _look(self, part: Seen) -> _Said:
+        decided, more = [], []
+        for number, rule in enumerate(self._rules):
+            narrowed = self._narrowed.get(number)
+            if narrowed is not None:
+                if decide(narrowed, part).broken is not False:
+                    more.append(number)
+            elif (decision := decide(rule, part)).broken is not False:
+                decided.append((number, decision))
+        return _Said(tuple(decided), tuple(more), part)
+
+
+def _narrowed(rule: Rule) -> Rule | None:
+    """The rule without what a shape does not tell: where this one is kept, the rule is; None: it asks no such thing."""
+    asked = {name for condition in (rule.when, rule.unless) for clauses in condition for name, _ in clauses}
+    if not rule.expression and asked.isdisjoint(WIDE):
+        return None
+    when = tuple(tuple(clause for clause in clauses if clause[0] not in WIDE) for clauses in rule.when)
+    unless = tuple(clauses for clauses in rule.unless if WIDE.isdisjoint(name for name, _ in clauses))
+    # An alternative without clauses always holds, and so does a rule with nothing but an expression.
+    return replace(rule, when=when or ((),), unless=unless, expression="")
+
+
+def _worst_first(said: tuple[int, Decision]) -> tuple[int, bool]:
+    """By rule; what is broken before what is undecided."""
+    return said[0], said[1].broken is not True
+
+
+def _position(said: tuple[int, Decision]) -> int:
+    return said[0]
 
 
 def decide(rule: Rule, part: Seen) -> Decision:
     """Whether these facts break the rule, and because of which of them."""
-    when, because = _any(rule.when, part)
-    unless, _ = _any(rule.unless, part)
-    if when is False or unless is True:
-        return Decision(False)
-    for answer in (when, unless):
+    when, because = _any(rule.when, part) if rule.when or not rule.expression else (True, "")
+    if when is False:
+        return _KEPT
+    unless = _any(rule.unless, part)[0] if rule.unless else False
+    if unless is True:
+        return _KEPT
+    said: bool | Unknown = True
+    if rule.expression:
+        said = compiled(rule.expression).holds(part)
+        because = "; ".join(filter(None, (because, f"the expression holds: {rule.expression}")))
+    if said is False:
+        return _KEPT
+    for answer in (when, said, unless):
         if isinstance(answer, Unknown):
             return Decision(answer, f"could not be decided: {answer.why}")
     return Decision(True, because)
@@ -110,17 +217,21 @@ def _any(condition: Condition, part: Seen) -> tuple[bool | Unknown, str]:
     for clauses in condition:
         answer = _all(clauses, part.facts)
         if answer is True:
-            return True, "; ".join(_said(name, wanted, part) for name, wanted in clauses)
+            return True, "; ".join([_said(name, wanted, part) for name, wanted in clauses])
         if isinstance(answer, Unknown):
             doubt = doubt or answer
     return (doubt, "") if doubt is not None else (False, "")
 
 
 def _all(clauses: Sequence[Clause], facts: Facts) -> bool | Unknown:
-    answers = [_one(name, wanted, facts) for name, wanted in clauses]
-    if False in answers:
-        return False
-    return next((answer for answer in answers if isinstance(answer, Unknown)), True)
+    doubt: Unknown | None = None
+    for name, wanted in clauses:
+        answer = _one(name, wanted, facts)
+        if answer is False:
+            return False
+        if isinstance(answer, Unknown):
+            doubt = doubt or answer
+    return True if doubt is None else doubt
 
 
 def _one(name: str, wanted: Words, facts: Facts) -> bool | Unknown:
@@ -128,12 +239,15 @@ def _one(name: str, wanted: Words, facts: Facts) -> bool | Unknown:
     if isinstance(values, Unknown):
         # A rule may ask for what is not known: `public: [yes, unknown]`.
         return "unknown" in wanted or values
-    return any(_matches(value, pattern) for value in values for pattern in wanted)
-
-
-def _matches(value: str, pattern: str) -> bool:
+    exact, patterns = _patterns(wanted)
     # The exact spelling first: an address's `["key"]` is a character class to fnmatch.
-    return value == pattern or fnmatchcase(value, pattern)
+    return not exact.isdisjoint(values) or any(fnmatchcase(value, one) for one in patterns for value in values)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _patterns(wanted: Words) -> tuple[frozenset[str], Words]:
+    """The words as they are spelled, and those of them that are patterns."""
+    return frozenset(wanted), tuple(word for word in wanted if not _PATTERN.isdisjoint(word))
 
 
 def _said(name: str, wanted: Words, part: Seen) -> str:
@@ -141,7 +255,7 @@ def _said(name: str, wanted: Words, part: Seen) -> str:
     evidence = part.evidence.get(name, "")
     if isinstance(values, Unknown):
         return f"{name} is unknown ({values.why})"
-    matched = ", ".join(value for value in values if any(_matches(value, pattern) for pattern in wanted))
+    matched = ", ".join(value for value in values if any(value == one or fnmatchcase(value, one) for one in wanted))
     return f"{name} is {matched}" + (f" ({evidence})" if evidence else "")
 
 

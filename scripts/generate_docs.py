@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import named
+from agent.expression import DEEPEST, FUNCTIONS, LONGEST, MORE, MOST
 from agent.facts import FACTS
 from agent.judge import Condition, Example, Rule
 from agent.live.policy import actions
@@ -23,6 +24,7 @@ from agent.rules import Control, load_controls, load_rules
 DOCS = Path(__file__).parent.parent / "docs"
 
 _GENERATED = "<!-- Written by scripts/generate_docs.py (`make docs`): change the code and not this page. -->"
+_STAGES = {"enforce": "enforced", "observe": "observed"}
 _KINDS = {
     "text": "as text",
     "number": "as a number",
@@ -131,12 +133,17 @@ def rules_page() -> str:
     by_severity = sorted(rules, key=lambda rule: (-SEVERITIES.index(rule.severity), rule.id))
     counts = Counter(rule.severity for rule in rules)
     shown = ", ".join(f"{counts[one]} {one}" for one in reversed(SEVERITIES) if counts[one])
+    enforced = sum(rule.stage == "enforce" for rule in rules)
     return _page(
         _GENERATED,
         "# Rules",
         f"{len(rules)} rules ship: {shown}. A rule is a YAML file in `rules/` with its examples inside; "
-        "`driftwarden rules --test` runs them. Rules of your own stand in the directories that `[rules] dirs` names, "
-        "and one with the id of a shipped rule replaces it.",
+        "`driftwarden rules test` runs them, `driftwarden rules explain ID` shows one. Rules of your own stand in the "
+        "directories that `[rules] dirs` names, and one with the id of a shipped rule replaces it.",
+        f"{enforced} of them are *enforced*: one that is broken opens a case and counts for the exit code. The others "
+        "are *observed*: told, with no case and no exit code, until `[rules] enforce` names them. "
+        "`driftwarden replay --rules DIRECTORY` says beforehand what other rules would have made of the last weeks.",
+        "[Expressions](#expressions), [facts](#facts-a-rule-may-ask) and [controls](#controls) stand below.",
         *(_rule(rule, controls) for rule in by_severity),
         "## Facts a rule may ask",
         "A finding has one set of facts for each change that decided its outcome. A fact is never missing: `none`, "
@@ -145,6 +152,15 @@ def rules_page() -> str:
         _table(
             ("Fact", "Says", "Values"), [(f"`{n}`", f.about, _codes(f.values) or "any text") for n, f in FACTS.items()]
         ),
+        "## Expressions",
+        "What `when` and `unless` cannot say, `expression` says in [CEL](https://cel.dev), the Common Expression "
+        "Language; it must hold as `when` does, and no rule that ships needs one. It takes the library that "
+        "`pip install 'driftwarden[cel]'` brings. Every fact is a list of texts, so `'production' in environment`; "
+        "besides facts it may ask:",
+        _table(("Name", "Is"), [(f"`{name}`", about) for name, about in MORE.items()]),
+        f"Its functions are {_codes(sorted(FUNCTIONS))}. An expression has at most {LONGEST} characters, {DEEPEST} "
+        f"loops within one another, and no comments; of lists it sees {MOST} entries. One that fails, or asks a fact "
+        "that is not known, is undecided, and so reported.",
         "## Controls",
         "Evidence *supports* a control or *partially supports* it; whether it satisfies the control is the auditor's "
         "word. Titles are short ones of our own.",
@@ -157,9 +173,10 @@ def _rule(rule: Rule, controls: Mapping[str, Control]) -> str:
     unless = [f"Not broken where {_condition(rule.unless)}."] if rule.unless else []
     return _page(
         f"## {rule.id}",
-        f"**{rule.severity.capitalize()}.** {rule.title}.",
+        f"**{rule.severity.capitalize()}, {_STAGES[rule.stage]}.** {rule.title}.",
         rule.why,
         f"*What to do:* {rule.fix}",
+        f"*First minutes:* {rule.runbook}" if rule.runbook else "",
         " ".join([f"Broken where {_condition(rule.when)}.", *unless]),
         _bullets("Known false positives:", rule.false_positives),
         _bullets("Examples:", [_example(one) for one in rule.examples]),

@@ -7,22 +7,26 @@ from typing import Any, get_args
 
 import pytest
 
+from agent.authorise import authorise
 from agent.facts import FACTS, Seen, Words, seen
 from agent.judge import Condition, Rule, decide, example_facts, judge, trail_findings
 from agent.model import (
     Actor,
     Attempt,
+    Authority,
     Burst,
     Candidate,
     Change,
     Claim,
     Drift,
+    Environments,
     Finding,
     FindingId,
     Gap,
     JudgedChange,
     Key,
     Outcome,
+    Risk,
     Scope,
     Touch,
     Trail,
@@ -65,7 +69,8 @@ def where(**facts: Any) -> Condition:
 
 
 def broken(found: Finding) -> list[str]:
-    return [violation.rule for violation in judge([found], RULES, SPECS)]
+    """The enforced rules that a finding breaks."""
+    return [violation.rule for violation in judge([found], RULES, SPECS) if not violation.observed]
 
 
 # --- facts ---------------------------------------------------------------------------------------------------
@@ -118,8 +123,47 @@ def test_a_hand_change_in_facts() -> None:
         "state": ("none",),
         "trail": ("none",),
         "absorbed": ("no",),
+        "identity": ("sso-user",),
+        "group": ("engineers", "on-call"),
+        "tool": ("none",),
+        "weekday": ("fri",),
+        "hour": ("03",),
+        "environment": ("production",),
+        "risk": ("high",),
+        "unknown_test": ("none",),
+        "grant": ("no",),
+        "afterwards": ("no",),
     }
-    assert expected == only(BY_HAND)
+    who = replace(change().actor, groups=("engineers", "on-call"))
+    made = replace(change(), actor=who, identity="sso-user")
+    weighed = replace(NO_TICKET, environment="production", risk=Risk("high", 8, ("environment production +3",)))
+    assert expected == only(finding(JudgedChange(made, weighed), verdict=weighed))
+
+
+def test_what_a_verdict_says_besides_its_outcome() -> None:
+    tests = (Named("ticket", "unknown", "down"), Named("checks", "unknown", "down"), Named("review", "fail", "nobody"))
+    said = Verdict("unauthorised", tests, "pipeline", late=True, grant="BG-1", since=("CHG-1 was reopened",))
+    facts = only(finding(JudgedChange(change(tool="terraform"), said), verdict=said))
+    names = ("unknown_test", "failed_test", "late", "grant", "afterwards", "tool", "risk", "environment")
+    expected = [("ticket", "checks"), ("review",), ("yes",), ("yes",), ("yes",), ("terraform",), ("none",), ("none",)]
+    assert expected == [facts[name] for name in names]
+
+
+def test_where_a_change_was_made_whatever_production_is_called() -> None:
+    given = Environments(accounts={QUEUE.account: "live", "1": "test"}, production=("live",))
+    authority = Authority(environments=given)
+    unseen = replace(finding(unexplained="before the trail"), key=replace(QUEUE, account="1"))
+    found = authorise([finding(JudgedChange(change(), NO_TICKET)), unseen], authority, (), {}, AT)
+    assert [only(one)["environment"] for one in found] == [("production",), ("test",)]
+    assert [only(one)["environment"] for one in authorise([unseen], Authority(), (), {}, AT)] == [("none",)]
+
+
+@pytest.mark.parametrize(
+    ("at", "day", "hour"), [(AT, "fri", "03"), (datetime(2026, 1, 4, 23, tzinfo=UTC), "sun", "23")]
+)
+def test_when_a_call_was_made(at: datetime, day: str, hour: str) -> None:
+    facts = only(finding(JudgedChange(replace(change(), time=at), NO_TICKET)))
+    assert ((day,), (hour,)) == (facts["weekday"], facts["hour"])
 
 
 def test_the_facts_of_an_example_that_says_nothing_are_those_of_a_plain_hand_change() -> None:
@@ -133,10 +177,16 @@ def test_an_example_may_say_that_a_fact_is_not_known() -> None:
     assert example_facts({"actor_kind": ("unknown",)}).facts["actor_kind"] == ("unknown",)
 
 
+def test_what_a_state_tells_is_no_difference_of_a_resource() -> None:
+    told = replace(finding(drifts=()), key=replace(QUEUE, type="terraform_state"), cause="state-edited")
+    assert [only(told)[name] for name in ("kind", "state", "topic")] == [("state",), ("state-edited",), ("metadata",)]
+
+
 def test_drift_nobody_was_seen_to_make() -> None:
     facts = only(finding(verdict=Verdict("indeterminate"), unexplained="before the trail"))
-    assert [facts[name] for name in ("action", "channel", "actor", "actor_kind")] == [("unseen",)] * 4
-    assert facts["claim"] == ("no",)
+    unseen = ("action", "channel", "actor", "actor_kind", "identity", "weekday", "hour")
+    assert [facts[name] for name in unseen] == [("unseen",)] * 7
+    assert (facts["claim"], facts["tool"], facts["group"]) == (("no",), ("none",), ("none",))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +231,18 @@ def test_what_the_call_did_to_other_resources_is_not_this_findings_business() ->
     other = Touch("aws_sns_topic", ("t",), "delete")
     facts = only(finding(JudgedChange(change(touch=other), NO_TICKET), drifts=()))
     assert [facts[name] for name in ("attribute", "topic", "act")] == [("none",), ("metadata",), ("update",)]
+
+
+def test_a_setting_that_nobody_declares_is_told_with_what_it_is_a_setting_of() -> None:
+    user = Key(QUEUE.account, "global", "aws_iam_user", "deploy")
+    touch = Touch("aws_iam_access_key", ("deploy|AKIA1",), "create")
+    made = change(touch=touch, action="iam:CreateAccessKey", targets=(user,))
+    facts = only(replace(finding(JudgedChange(made, NO_TICKET), drifts=()), key=user))
+    assert facts["type"] == ("aws_iam_user", "aws_iam_access_key")
+    assert [facts[name] for name in ("attribute", "topic", "act")] == [("whole",), ("identity",), ("create",)]
+    assert facts["privilege"] == ("raised",)
+    of_topic = replace(made, touches=(Touch("aws_sns_topic_subscription", ("t",), "create"),))
+    assert only(replace(finding(JudgedChange(of_topic, NO_TICKET), drifts=()), key=user))["type"] == ("aws_iam_user",)
 
 
 def test_types_without_a_spec_have_a_topic() -> None:
@@ -321,19 +383,28 @@ QUIET = ("authorised", "authorised-emergency", "pending-documentation", "service
 
 
 @pytest.mark.parametrize("outcome", QUIET)
-def test_findings_that_need_no_answer_break_no_rule(outcome: Outcome) -> None:
+def test_findings_that_need_no_answer_break_no_enforced_rule(outcome: Outcome) -> None:
     verdict = Verdict(outcome, NO_TICKET.tests)
     opened = Drift(replace(QUEUE, type="aws_db_instance"), "changed", "publicly_accessible", False, True)
-    assert broken(finding(JudgedChange(change(), verdict), verdict=verdict, drifts=(opened,))) == []
+    found = finding(JudgedChange(change(), verdict), verdict=verdict, drifts=(opened,))
+    told = {one.rule for one in judge([found], RULES, SPECS) if one.observed}
+    assert (broken(found), told) == ([], {"authorised-not-codified"} if outcome.startswith("authorised") else set())
 
 
-def test_every_finding_that_needs_an_answer_breaks_a_rule() -> None:
+def test_every_finding_that_needs_an_answer_breaks_an_enforced_rule() -> None:
     loud = sorted(set(get_args(Outcome)) - set(QUIET))
     assert loud == ["indeterminate", "regularised", "unauthorised"]
-    names = ("outcome", "kind", "failed_test", "pipeline", "actor_kind")
+    enforced = [one for one in RULES if one.stage == "enforce"]
+    names = ("outcome", "kind", "failed_test", "pipeline", "actor_kind", "grant")
+    usual = example_facts({}).facts
     for words in product(loud, *(FACTS[name].values for name in names[1:])):
-        part = example_facts({name: (word,) for name, word in zip(names, words, strict=True)})
-        assert any(decide(one, part).broken is True for one in RULES), words
+        part = Seen({**usual, **{name: (word,) for name, word in zip(names, words, strict=True)}})
+        assert any(decide(one, part).broken is True for one in enforced), words
+
+
+def test_a_rule_that_is_only_observed_says_so() -> None:
+    asked = replace(rule(where(outcome="unauthorised")), stage="observe")
+    assert [one.observed for one in judge([BY_HAND], [asked, replace(asked, stage="enforce")], SPECS)] == [True, False]
 
 
 # --- the trail -----------------------------------------------------------------------------------------------

@@ -1,16 +1,24 @@
 """`agent.rules`: the rules that ship keep their word, and a mistake in a rule file is an error with file and line."""
 
+import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent import expression, named
+from agent.cli import main
 from agent.facts import FACTS
-from agent.model import Unknown
+from agent.model import SEVERITIES, Unknown
+from agent.resources import load
 from agent.rules import (
     LARGEST,
     MOST_BRACKETS,
@@ -20,8 +28,10 @@ from agent.rules import (
     load_controls,
     load_rules,
     ruleset_sha256,
+    staged,
 )
 from agent.shipped import shipped
+from agent.tables import RulesConfig
 
 RULES = load_rules()
 CONTROLS = load_controls()
@@ -46,6 +56,7 @@ examples:
   - name: a topic
     facts: {type: aws_sns_topic}
     violates: false
+stage: enforce
 """
 
 WHEN = "when:\n  outcome: [unauthorised, indeterminate]\n  type: aws_sqs_*"
@@ -76,38 +87,74 @@ def test_every_rule_decides_its_examples_as_it_says(example: Checked) -> None:
     assert example.expected is example.got
 
 
+ENFORCED = """
+    medium approved-afterwards/low breakglass-late change-reverted-unseen declared-twice denied-burst
+    pipeline-without-ticket ticket-does-not-cover-change unauthorised-change undetermined-change unmanaged-resource
+    unticketed-change
+    high access-policy-widened breakglass-undocumented deletion-by-hand denied-burst-wide
+    encryption-or-logging-turned-off self-approved-change sensitive-change-by-hand shared-or-root-account state-edited
+    state-lineage-changed state-other-account state-serial-backwards trail-narrowed
+    critical iam-privilege-change-by-hand public-exposure-by-hand trail-gap trail-stopped trail-tampered
+"""
+OBSERVED = """
+    low authorised-not-codified outside-hours ticket-changed-afterwards
+    medium absorbed-by-apply alarm-silenced-by-hand authority-unanswered failed-checks secret-by-hand terraform-by-hand
+    high access-log-by-hand account-guard-by-hand backup-by-hand code-deployed-by-hand content-differs-from-plan
+    copy-shared-by-hand credential-issued-by-hand cross-account-change detector-by-hand external-person-in-production
+    federation-by-hand freeze-violated guardrail-by-hand high-risk-too-few-approvals key-access-by-hand mfa-removed
+    network-filter-by-hand network-joined-by-hand not-permitted pipeline-itself-by-hand production-change-without-ticket
+    production-data-by-hand startup-code-by-hand traffic-redirected-by-hand trust-policy-by-hand unmanaged-in-production
+    unreviewed-commit workload-credential-by-hand workload-role-by-hand
+    critical audit-trail-by-hand key-lost-by-hand
+"""
+
+
+def listed(text: str) -> dict[str, str]:
+    """Rule → severity, of a table as above."""
+    found, severity = {}, ""
+    for word in text.split():
+        if word in SEVERITIES:
+            severity = word
+        else:
+            name, _, own = word.partition("/")
+            found[name] = own or severity
+    return found
+
+
 def test_the_rules_that_ship() -> None:
-    expected = [
-        ("access-policy-widened", "high"),
-        ("approved-afterwards", "low"),
-        ("change-reverted-unseen", "medium"),
-        ("declared-twice", "medium"),
-        ("deletion-by-hand", "high"),
-        ("denied-burst", "medium"),
-        ("denied-burst-wide", "high"),
-        ("encryption-or-logging-turned-off", "high"),
-        ("iam-privilege-change-by-hand", "critical"),
-        ("pipeline-without-ticket", "medium"),
-        ("public-exposure-by-hand", "critical"),
-        ("self-approved-change", "high"),
-        ("sensitive-change-by-hand", "high"),
-        ("shared-or-root-account", "high"),
-        ("state-edited", "high"),
-        ("state-lineage-changed", "high"),
-        ("state-other-account", "high"),
-        ("state-serial-backwards", "high"),
-        ("ticket-does-not-cover-change", "medium"),
-        ("trail-gap", "critical"),
-        ("trail-narrowed", "high"),
-        ("trail-stopped", "critical"),
-        ("trail-tampered", "critical"),
-        ("unauthorised-change", "medium"),
-        ("undetermined-change", "medium"),
-        ("unmanaged-resource", "medium"),
-        ("unticketed-change", "medium"),
+    assert {rule.id: rule.severity for rule in RULES if rule.stage == "enforce"} == listed(ENFORCED)
+    assert {rule.id: rule.severity for rule in RULES if rule.stage == "observe"} == listed(OBSERVED)
+    assert all(rule.controls and rule.false_positives and rule.fix for rule in RULES)
+
+
+def test_no_rule_that_ships_needs_a_library_that_does_not() -> None:
+    assert [rule.id for rule in RULES if rule.expression] == []
+
+
+def test_every_word_a_rule_asks_of_types_calls_and_attributes_can_be_said() -> None:
+    """A word that nothing can match makes a rule that never holds, and nobody would notice."""
+    specs, others = load(), named.load()
+    calls = {f"{each.source}:{call.name}" for each in others.values() for call in each.calls}
+    for spec in specs.values():
+        sources = ((one.source or spec.event_source or spec.service, one.name) for one in spec.events)
+        calls |= {f"{source.removesuffix('.amazonaws.com')}:{name}" for source, name in sources}
+    can_be = {
+        "type": {*specs, *others},
+        "action": calls,
+        "attribute": {"whole"}
+        | {one.name for spec in specs.values() for one in spec.attributes}
+        | {name for spec in specs.values() for event in spec.events for name in event.sets},
+    }
+    never = [
+        (rule.id, fact, word)
+        for rule in RULES
+        for condition in (rule.when, rule.unless)
+        for clauses in condition
+        for fact, words in clauses
+        for word in words
+        if fact in can_be and not any(fnmatchcase(one, word) for one in can_be[fact])
     ]
-    assert expected == [(rule.id, rule.severity) for rule in RULES]
-    assert all(rule.controls and rule.false_positives for rule in RULES)
+    assert never == []
 
 
 def test_every_control_is_named_by_a_rule_or_kept_for_the_report_on_purpose() -> None:
@@ -193,7 +240,7 @@ def test_an_example_that_cannot_be_decided_does_not_pass(folder: Folder) -> None
         ("title: A rule of our own\n", "", ":1: a rule has no 'title'"),
         ("severity: low", "severity: urgent", ":3: severity 'urgent' must be one of low, medium, high, critical"),
         ("id: mine", "id: yours", ":1: id 'yours' in a file named 'mine': the file's name is the rule's id"),
-        ("SOC2:CC8.1", "SOC2:CC8.2", ":11: unknown control 'SOC2:CC8.2'; did you mean 'SOC2:CC8.1'?"),
+        ("SOC2:CC8.1", "SOC2:CC81", ":11: unknown control 'SOC2:CC81'; did you mean 'SOC2:CC8.1'?"),
         ("controls: [SOC2:CC8.1]", "controls: SOC2:CC8.1", ":11: controls must be a list"),
         ("    violates: true", "    violates: maybe", ":16: violates must be true or false, not maybe"),
         ("    violates: true", "    violates: false", ":13: no example that breaks the rule: `violates: true`"),
@@ -203,6 +250,14 @@ def test_an_example_that_cannot_be_decided_does_not_pass(folder: Folder) -> None
         ("    facts: {}", "    facts: {kind: '*'}", ":15: kind is never '*'"),
         ("  - name: a queue\n    facts: {}\n    violates: true", "  - a queue", ":14: an example must be a map"),
         ("  - name: a queue", "  - nam: a queue", ":14: unknown key 'nam' in an example; did you mean 'name'?"),
+        ("stage: enforce", "stage: audit", ":20: stage 'audit' must be one of observe, enforce"),
+        ("stage: enforce\n", "", ":1: a rule has no 'stage'"),
+        ("stage: enforce", "stage: observe\nrunbook: ''", ":21: runbook is empty"),
+        ("stage: enforce", "stage: observe\nrunbook: [a]", ":21: runbook must be text, not a list"),
+        ("stage: enforce", "stage: enforce\nexpression: 1 +", ":21: expression: not CEL: "),
+        ("stage: enforce", "stage: enforce\nexpression: '\"a\" in typ'", ":21: expression: unknown name 'typ'; "),
+        ("stage: enforce", "stage: enforce\nexpression: ''", ":21: expression is empty"),
+        (WHEN + "\nunless:", "unless:", ":1: a rule needs `when`, or an `expression`: it would never hold"),
         (WHEN, "when: []", ":4: when is empty"),
         (WHEN, "when: {}", ":4: when must be a map"),
         (WHEN, "when: [outcome]", ":4: when must be a map"),
@@ -282,6 +337,48 @@ def test_no_text_breaks_the_loader(tmp_path_factory: pytest.TempPathFactory, tex
         load_rules([place])
 
 
+# --- stages and expressions ----------------------------------------------------------------------------------
+
+
+def stages(**asked: Any) -> dict[str, str]:
+    return {rule.id: rule.stage for rule in staged(RULES, RulesConfig(**asked))}
+
+
+def test_rules_are_promoted_and_taken_back_by_name() -> None:
+    as_shipped = {rule.id: rule.stage for rule in RULES}
+    assert stages() == as_shipped
+    assert stages(enforce=("freeze-violated",)) == {**as_shipped, "freeze-violated": "enforce"}
+    network = {name: "enforce" for name in as_shipped if name.startswith("network-")}
+    assert len(network) == 2
+    assert stages(enforce=("network-*",), observe=("trail-gap",)) == {**as_shipped, **network, "trail-gap": "observe"}
+
+
+def test_a_stage_for_no_rule_or_for_both_is_an_error() -> None:
+    with pytest.raises(
+        RuleError, match=r"\[rules\] enforce: no rule is called 'freeze-violatd'; did you mean 'freeze-v"
+    ):
+        stages(enforce=("freeze-violatd",))
+    with pytest.raises(RuleError, match=r"trail-gap, .*trail-tampered cannot be both enforced and observed"):
+        stages(enforce=("trail-*",), observe=("trail-*",))
+
+
+def test_a_rule_with_an_expression_and_nothing_else(folder: Folder) -> None:
+    only = GOOD.replace(WHEN, "expression: type.exists(t, t.startsWith('aws_sqs_'))")
+    (mine,) = [rule for rule in load_rules([folder(mine=only)]) if rule.id == "mine"]
+    assert (mine.when, mine.expression) == ((), "type.exists(t, t.startsWith('aws_sqs_'))")
+    assert [checked.passed for checked in check_rules([mine])] == [True, True]
+
+
+def test_without_the_library_an_expression_says_how_to_get_it(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = folder(mine=GOOD + "expression: 'true || false || true'\n")
+    monkeypatch.setitem(sys.modules, "cel", None)
+    expression._engine.cache_clear()
+    with pytest.raises(RuleError, match=r"mine\.yaml:21: expression: the library .* pip install 'driftwarden\[cel\]'"):
+        load_rules([place])
+    monkeypatch.undo()
+    assert len(load_rules([place])) == len(RULES) + 1
+
+
 # --- the digest ----------------------------------------------------------------------------------------------
 
 
@@ -297,3 +394,51 @@ def test_facts_are_described_and_their_example_is_one_they_can_be() -> None:
     for name, fact in FACTS.items():
         assert fact.about
         assert set(fact.example) <= set(fact.values or fact.example), name
+
+
+# --- the command ---------------------------------------------------------------------------------------------
+
+
+def typed(*words: str) -> Result:
+    return CliRunner().invoke(main, ["rules", *words])
+
+
+def test_the_command_lists_with_and_without_a_word() -> None:
+    alone, listed_ = typed("--output", "json"), typed("list", "--output", "json")
+    assert (alone.exit_code, listed_.exit_code) == (0, 0)
+    assert alone.output == listed_.output == typed("--output", "json", "list").output
+    assert {one["id"]: one["stage"] for one in json.loads(alone.output)} == {one.id: one.stage for one in RULES}
+
+
+def test_directories_before_and_after_the_word_count(folder: Folder) -> None:
+    wrong = str(folder(mine=GOOD.replace("facts: {}", "facts: {pipeline: true}")))
+    assert [typed("--dir", wrong, "test").exit_code, typed("test", "--dir", wrong).exit_code] == [1, 1]
+    assert (typed("test").exit_code, "FAIL" in typed("test").output) == (0, False)
+
+
+def test_one_rule_explained(folder: Folder) -> None:
+    place = folder(mine=GOOD + "runbook: Look. Then ask.\nexpression: change.hour > 2\n")
+    done = typed("explain", "mine", "--dir", str(place))
+    assert done.exit_code == 0
+    for line in (
+        "mine: A rule of our own",
+        "  low, enforced: opens a case",
+        "  broken where outcome is unauthorised or indeterminate and type is aws_sqs_*",
+        "  and where change.hour > 2",
+        "  not broken where pipeline is yes",
+        "    pipeline: whether the pipeline test passed",
+        "  Look. Then ask.",
+        "  SOC2:CC8.1 Authorised and approved changes (supports)",
+        "  None known.",
+        "  breaks a queue",
+        "  keeps  a topic",
+    ):
+        assert line in done.output.splitlines(), line
+    assert "    change: the call: action, channel, source_ip," in done.output
+    as_data = json.loads(typed("explain", "mine", "--dir", str(place), "--output", "json").output)
+    assert (as_data["runbook"], as_data["expression"]) == ("Look. Then ask.", "change.hour > 2")
+
+
+def test_a_rule_that_is_not_there() -> None:
+    done = typed("explain", "trail-gab")
+    assert (done.exit_code, "no rule is called 'trail-gab'" in done.output) == (2, True)

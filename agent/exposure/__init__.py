@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from agent.exposure.opened import opened
-from agent.exposure.raised import raised
+from agent.exposure.opened import may_open, opened
+from agent.exposure.raised import may_raise, raised
 from agent.exposure.turns import Signal, turns
-from agent.exposure.weakened import stopped, weakened
+from agent.exposure.weakened import may_weaken, stopped, weakened
 from agent.model import Change, Drift, Key, Unknown
 from agent.resources import Spec
 
@@ -46,6 +46,13 @@ def effect(
         _answer([stopped(change.action if change else ""), *chain.from_iterable(map(weakened, seen))], "none"),
         _answer(map(raised, seen), "same"),
     )
+
+
+def telling(type_: str, attribute: str, specs: Mapping[str, Spec]) -> bool:
+    """Whether an answer may depend on an attribute's value, if that is plain; on what is in a list or map it may."""
+    spec = specs.get(type_)
+    policy = spec is not None and any(one.name == attribute and one.kind == "policy" for one in spec.attributes)
+    return policy or may_open(type_, attribute) or may_raise(attribute) or may_weaken(attribute)
 
 
 def _unread(drifts: Sequence[Drift], unexplained: str) -> Signal | None:

@@ -33,6 +33,11 @@ _PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 _PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 
 
+def may_open(type_: str, attribute: str) -> bool:
+    """Whether the value of this attribute, if it is no policy, may open something."""
+    return type_ == "aws_security_group_rule" or (type_, attribute) in _SWITCHES or attribute in _LISTS
+
+
 def opened(turn: Turn) -> Signal | None:
     """`yes` where the turn opens something, `Unknown` where it may; None where it does not."""
     if turn.type == "aws_security_group_rule":

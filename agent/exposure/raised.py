@@ -13,6 +13,11 @@ _LISTS = ("managed_policy_arns", "groups", "roles", "users")
 """Attributes of IAM types that list what is granted, or to whom."""
 
 
+def may_raise(attribute: str) -> bool:
+    """Whether the value of this attribute, if it is no policy, may grant something."""
+    return attribute == "permissions_boundary" or attribute in _LISTS
+
+
 def raised(turn: Turn) -> Signal | None:
     """`raised` where the turn grants more, `Unknown` where it may; None where it does not."""
     identity = turn.type.startswith("aws_iam_")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent import named
 from agent.model import Act, Change, Drift, Key, Touch, Unknown
 from agent.resources import Kind, Spec
 
@@ -73,13 +74,17 @@ def _of_change(key: Key, drifts: Sequence[Drift], change: Change, specs: Specs) 
     declared = {(d.key.type, d.attribute): d.declared for d in drifts if d.kind == "changed" and d.part is None}
     parts = {drift.part.type for drift in drifts if drift.part is not None}
     for touch in change.touches:
-        if touch.type == key.type or touch.type in parts or _part_of(touch.type, key.type, specs):
+        if touch.type == key.type or touch.type in parts or part_of(touch.type, key.type, specs):
             yield from _of_touch(touch, declared, specs)
 
 
-def _part_of(part: str, whole: str, specs: Specs) -> bool:
+def part_of(part: str, whole: str, specs: Specs) -> bool:
+    """Whether resources of a type are settings of another type's, as its spec or the table of named types says."""
     spec = specs.get(part)
-    return spec is not None and spec.parent is not None and spec.parent.type == whole
+    if spec is not None:
+        return spec.parent is not None and spec.parent.type == whole
+    known = named.load().get(part)
+    return known is not None and known.parent == whole
 
 
 def _of_touch(touch: Touch, declared: Mapping[tuple[str, str], Any], specs: Specs) -> Iterable[Turn]:

@@ -99,6 +99,11 @@ _CALLS: Mapping[str, str] = {
 """Calls that turn protection off, whatever attribute shows it."""
 
 
+def may_weaken(attribute: str) -> bool:
+    """Whether the plain value of this attribute is a protection. One inside a value may be, whatever holds it."""
+    return _protection(attribute) is not None
+
+
 def stopped(action: str) -> Signal | None:
     """What the call by this name turned off, if anything."""
     return Signal((_CALLS[action],), action) if action in _CALLS else None
@@ -120,9 +125,13 @@ def weakened(turn: Turn) -> tuple[Signal, ...]:
     return tuple(signal for signal in reduced if signal is not None)
 
 
+def _protection(path: str) -> _Protection | None:
+    return _PROTECTIONS.get(path) or _PROTECTIONS.get("*." + path.rsplit(".", 1)[-1])
+
+
 def _reduced(attribute: str, inner: str, was: Any, now: Any) -> Signal | None:
     path = f"{attribute}.{inner}" if inner else attribute
-    protection = _PROTECTIONS.get(path) or _PROTECTIONS.get("*." + path.rsplit(".", 1)[-1])
+    protection = _protection(path)
     if protection is None:
         return None
     if isinstance(now, Unknown):

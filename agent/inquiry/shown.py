@@ -11,7 +11,8 @@ from typing import Any
 
 from agent.access import Row
 from agent.clean import clean
-from agent.document import plain, stamp
+from agent.document import plain
+from agent.document.times import stamp
 from agent.inquiry import Answer, Explained, Reach, Standing, Touched, told
 from agent.model import Actor, Gap, Touch
 from agent.report.text import table
