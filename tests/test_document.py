@@ -12,14 +12,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from line import GROUP_KEY, NOON, QUEUE_KEY, SPECS, group, passes, queue, rule, state, ticket
-from trail_records import ACCOUNT, QUEUE, REGION, TERRAFORM, in_role, record, trail_of
+from trail_records import ACCOUNT, END, QUEUE, REGION, TERRAFORM, in_role, record, trail_of
 
-from agent import model
+from agent import model, performed
 from agent.attribute import finding_id
-from agent.document import SCHEMA, document, plain, stamp, with_tickets
-from agent.model import Case, Claim, Gap, Key, Open, Resource, Scope, Secret, Source, TicketEvent, Unapplied, Unknown
+from agent.document import NO_NEWS, SCHEMA, document, finding, plain, stamp, with_tickets
+from agent.document.authority import FileChange, PolicyNews
+from agent.emergency import case_key, grant_of
+from agent.model import (
+    Authority,
+    Baselined,
+    Case,
+    Claim,
+    Document,
+    EmergencyRole,
+    Gap,
+    Key,
+    Open,
+    PolicyException,
+    Proof,
+    Resource,
+    Review,
+    Scope,
+    Secret,
+    Source,
+    TicketEvent,
+    TicketScope,
+    Tolerated,
+    Unapplied,
+    Unknown,
+)
 from agent.plan import Known
-from agent.scan import Scan
+from agent.risk_file import load_weights
+from agent.scan import BreakGlass, Permissive, Scan
 from agent.seal import seal
 from agent.shipped import shipped
 
@@ -30,14 +55,18 @@ HOSTILE = "\x1b[2J\u202e<script>'\"`\ud800 | [x](javascript:1)\n# title\x00"
 STARTED = NOON.replace(microsecond=999_999)
 
 
-def documented(*, cases: tuple[Case, ...] = (), since: datetime = NOON, **given: Any) -> dict[str, Any]:
+def documented(
+    *, cases: tuple[Case, ...] = (), since: datetime = NOON, news: PolicyNews = NO_NEWS, **given: Any
+) -> dict[str, Any]:
     """The document of one pass of the line, as the reader of the JSON gets it; `since` it saw every declared one."""
     seen = {finding_id(one.key): since for one in given.get("declared", ())}
     found = passes(**given, known=Known(cases, seen))
-    return json.loads(json.dumps(shown(found, cases, *given.get("records", ()))))
+    return json.loads(json.dumps(shown(found, cases, *given.get("records", ()), news=news)))
 
 
-def shown(found: Scan, cases: tuple[Case, ...] = (), *records: Mapping[str, Any]) -> dict[str, Any]:
+def shown(
+    found: Scan, cases: tuple[Case, ...] = (), *records: Mapping[str, Any], news: PolicyNews = NO_NEWS
+) -> dict[str, Any]:
     return document(
         found,
         run_id="20260302T120000-abc123",
@@ -47,6 +76,7 @@ def shown(found: Scan, cases: tuple[Case, ...] = (), *records: Mapping[str, Any]
         trail=trail_of(record("GetQueueAttributes", at="08:00:00", readOnly=True), *records, specs=SPECS),
         resources={one.key: one for one in (queue(), group())},
         cases=cases,
+        news=news,
     )
 
 
@@ -157,13 +187,56 @@ def in_no_configured_stack() -> dict[str, Any]:
     return documented(declared=[queue()], seen=[queue(), other], complete=False)
 
 
+def emergency() -> dict[str, Any]:
+    """A session of the emergency role, documented by who used it and reviewed by somebody else."""
+    key = case_key(grant_of("session ASIABREAK"))
+    said = [Proof(who, "signature", at, at) for who, at in (("dana", NOON), ("sam", NOON + timedelta(hours=1)))]
+    asked = BreakGlass(
+        declarations=(
+            Document("d1", key, said[0], HOSTILE, "INC-1", HOSTILE, "the team", "revert"),
+            Review("r1", key, said[1], accepted=True, reason=HOSTILE),
+        ),
+        roles=(EmergencyRole("break-glass", f"arn:aws:iam::{ACCOUNT}:role/break-glass"),),
+    )
+    call = record(at="11:00:00", userIdentity=in_role("break-glass", "dana", "ASIABREAK"))
+    seen = [queue(visibility_timeout_seconds=60)]
+    return documented(declared=[queue()], seen=seen, records=[call], breakglass=asked)
+
+
+def under_a_ticket() -> dict[str, Any]:
+    """A ticket that says it is done, with a scope wider than what was done under it; risk is scored."""
+    scope = TicketScope(addresses=("aws_sqs_queue.orders", "aws_security_group.web"))
+    closed = (*ticket().history, TicketEvent(NOON + timedelta(hours=1), state="closed"))
+    made = ticket(scope=scope, history=closed, title=HOSTILE, url="https://tickets.acme.example/CHG-7")
+    call = record(userAgent="aws-cli/2.31.0 app/CHG-7")
+    trust = Authority(weights=load_weights())
+    seen = [queue(visibility_timeout_seconds=60), group()]
+    return documented(declared=[queue(), group()], seen=seen, records=[call], tickets=[made], authority=trust)
+
+
+def tolerated() -> dict[str, Any]:
+    """A difference that may be there for now, an entry that is not in force, and news of the policy itself."""
+    dates = {"until": END + timedelta(days=9), "since": NOON - timedelta(days=9), "approved": "signed by sam"}
+    names = {"reason": HOSTILE, "owner": "dana", "approver": "sam", "source": "exceptions/legacy.yaml:3"}
+    one = PolicyException("legacy", attributes=("visibility_timeout_seconds",), keys=(QUEUE_KEY.id,), **names, **dates)
+    old = Baselined(
+        "b1", GROUP_KEY, "changed", "description", "0" * 64, "dana", "sam", source="baseline/shop.yaml:3", **dates
+    )
+    may = Permissive(Tolerated((one,), (old,), (HOSTILE,)))
+    news = PolicyNews(
+        (FileChange("rules/own.yaml", "changed", "4f1c2a9", HOSTILE), FileChange(HOSTILE, "added")), (HOSTILE,)
+    )
+    seen = [queue(visibility_timeout_seconds=60), group()]
+    return documented(declared=[queue(), group()], seen=seen, permissive=may, news=news)
+
+
 SCANS: tuple[Callable[[], dict[str, Any]], ...] = tuple(
     map(
         functools.cache,
         (
             *(clean, by_hand, part_added, policy_changed, gone_and_unmanaged, not_read, trail_stopped, unknown_call),
             *(denied, regularised, laptop_apply, flood, open_before, unknown_and_secret, hostile),
-            *(merged_and_not_applied, state_edited, in_no_configured_stack),
+            *(merged_and_not_applied, state_edited, in_no_configured_stack, emergency, under_a_ticket, tolerated),
         ),
     )
 )
@@ -227,6 +300,11 @@ def test_every_key_of_the_schema_is_written_and_every_key_written_is_in_the_sche
         (("$defs", "drift", "properties", "basis"), model.Basis),
         (("properties", "cases", "items", "properties", "state"), model.CaseState),
         (("properties", "cases", "items", "properties", "severity"), model.Severity),
+        (("properties", "emergencies", "items", "properties", "state"), model.EmergencyState),
+        (
+            ("properties", "tickets", "items", "properties", "resources", "items", "properties", "result"),
+            performed.Status,
+        ),
         (
             ("properties", "findings", "items", "properties", "violations", "items", "properties", "severity"),
             model.Severity,
@@ -381,6 +459,55 @@ def test_tickets_filed_after_the_scan_are_filled_in() -> None:
     assert [one["ticket"] for one in with_tickets(found, [filed, other])["cases"]] == ["DW-77"]
     assert with_tickets(open_before(), [])["cases"] == open_before()["cases"]
     assert found["cases"][0]["ticket"] is None
+
+
+# --- authority -----------------------------------------------------------------------------------------------
+
+
+def test_severity_rules_and_controls_speak_of_enforced_rules() -> None:
+    (story,) = passes(declared=[queue()], seen=[queue(visibility_timeout_seconds=60)]).findings
+    enforced = model.Violation("mild", "low", ("SOC2:CC8.1",), story.id, "because")
+    observed = model.Violation("tried-out", "critical", ("SOC2:CC6.1",), story.id, "because", observed=True)
+    told = finding(story, (enforced, observed))
+    assert (told["severity"], told["rules"], told["controls"]) == ("low", ["mild"], ["SOC2:CC8.1"])
+    assert [(one["rule"], one["observed"]) for one in told["violations"]] == [("mild", False), ("tried-out", True)]
+    alone = finding(story, (observed,))
+    assert (alone["severity"], alone["rules"], len(alone["violations"])) == (None, [], 1)
+
+
+def test_a_finding_tells_the_way_back() -> None:
+    (story,) = by_hand()["findings"]
+    lines = story["way_back"]
+    assert "  visibility_timeout_seconds = 60" in lines
+    assert "terraform plan -target=aws_sqs_queue.orders" in lines
+    (part,) = [one for one in part_added()["findings"] if one["drifts"]]
+    assert 'resource "aws_security_group" "web" {' in part["way_back"]
+    assert all(one["way_back"] == [] for one in [*trail_stopped()["findings"], *state_edited()["findings"]])
+
+
+def test_an_emergency_is_told_with_its_document_and_its_review() -> None:
+    (told,) = emergency()["emergencies"]
+    assert (told["person"], told["state"], told["incident"], told["late"]) == ("dana", "accepted", "INC-1", False)
+    assert (told["document"]["by"], told["review"]["by"], told["review"]["accepted"]) == ("dana", "sam", True)
+    assert {one["verdict"]["grant"] for one in emergency()["findings"]} == {told["id"]}
+
+
+def test_a_ticket_is_told_with_what_was_done_under_it() -> None:
+    found = under_a_ticket()
+    (told,) = found["tickets"]
+    assert {one["name"]: one["result"] for one in told["resources"]} == {
+        "aws_sqs_queue.orders": "approved",
+        "aws_security_group.web": "not performed",
+    }
+    assert found["changes"][0]["verdict"]["risk"]["reasons"]
+
+
+def test_what_may_differ_is_told_with_what_it_covers() -> None:
+    found = tolerated()
+    told = {one["id"]: one["hits"] for one in found["tolerated"]["entries"]}
+    assert told == {"legacy": 1, "baseline/shop.yaml": 0}
+    assert [one["verdict"]["covered_by"] for one in found["findings"]] == ["legacy"]
+    assert (len(found["policy"]["changes"]), len(found["policy"]["waiting"])) == (2, 1)
 
 
 # --- what must not be in a document --------------------------------------------------------------------------

@@ -42,12 +42,14 @@ def report_of(document: Mapping[str, Any], folders: tuple[Path, ...] = ()) -> Re
 def scan_table(document: Mapping[str, Any], columns: int, folders: tuple[Path, ...] = ()) -> str:
     """What was checked, what needs a decision, the cases, and the word for it all."""
     from agent.clean import clean
-    from agent.report.text import coverage_lines, findings_table, merged_table, unlisted_lines
+    from agent.report.text import attention_lines, coverage_lines, findings_table, merged_table, unlisted_lines
 
     report = report_of(document, folders)
     lines = [*coverage_lines(report), *unlisted_lines(report)]
     if document["findings"]:
         lines += ["", findings_table(report, columns, colour=colour())]
+    if attention := attention_lines(report):
+        lines += ["", *attention]
     if merged := merged_table(report, columns):
         lines += ["", merged]
     if document["cases"]:

@@ -4,39 +4,90 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli import fail
 from agent.cli._show import colour, ended, report_of, width
 
+if TYPE_CHECKING:
+    from agent.report.content import Report
 
-@click.command("findings", short_help="List what the last scan found, or one finding in full.")
+_CONFIG = click.option("--config", "-c", default="driftwarden.toml", show_default=True, help="Configuration file.")
+_RUN = click.option("--run", "run_id", help="Which scan; default: the last one.")
+_OUTPUT = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+
+
+class _Findings(click.Group):
+    """`list` where no command is named: `driftwarden findings` and `driftwarden findings ID` stay as they were."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
+@click.group("findings", cls=_Findings, short_help="List what the last scan found, or one finding in full.")
+def command() -> None:
+    """What a scan found. Without a command: `list`, or with an id `show`."""
+
+
+@command.command("list", short_help="List what needs a decision.")
 @click.argument("finding", required=False)
-@click.option("--config", "-c", default="driftwarden.toml", show_default=True, help="Configuration file.")
-@click.option("--run", "run_id", help="Which scan; default: the last one.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def command(finding: str | None, config: str, run_id: str | None, output: str) -> None:
-    """Lists the findings of a scan; with an id (or an address), that finding with every difference, change and test."""
+@_CONFIG
+@_RUN
+@_OUTPUT
+def list_(finding: str | None, config: str, run_id: str | None, output: str) -> None:
+    """List the findings of a scan; with an id (or an address), that finding in full."""
+    if finding is not None:
+        _show(finding, config, run_id, output)
+        return
+    from agent.report.text import findings_table
+
+    document, report = _read(config, run_id)
+    if output == "json":
+        click.echo(json.dumps(document["findings"], indent=2))
+    else:
+        click.echo(f"{findings_table(report, width(), colour=colour())}\n\n{ended(document)}")
+
+
+@command.command("show", short_help="Show one in full.")
+@click.argument("finding")
+@_CONFIG
+@_RUN
+@_OUTPUT
+def show(finding: str, config: str, run_id: str | None, output: str) -> None:
+    """Show FINDING, an id or an address, with every difference, change, test and the way back.
+
+    Exit codes: 0 shown, 2 the scan has none by that name, or misuse.
+    """
+    _show(finding, config, run_id, output)
+
+
+def _show(finding: str, config: str, run_id: str | None, output: str) -> None:
+    from agent.report.text import finding_detail
+
+    document, report = _read(config, run_id)
+    found = [one for one in document["findings"] if finding in (one["id"], one["address"])]
+    if not found:
+        fail(f"scan {document['run']['id']} has no finding '{finding}'; `driftwarden findings` lists them")
+    if output == "json":
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo("\n\n".join(finding_detail(report, one["id"], width()) or "" for one in found))
+
+
+def _read(config: str, run_id: str | None) -> tuple[Any, Report]:
+    """The document of a scan, and its report; what cannot be read ends the command."""
     from agent.config import ConfigError, load
     from agent.report.content import ReportError
     from agent.report.files import stored
-    from agent.report.text import finding_detail, findings_table
     from agent.rules import RuleError
     from agent.store import StoreError
 
     try:
         loaded = load(Path(config))
         document = stored(loaded, run_id)
-        report = report_of(document, tuple(loaded.path(name) for name in loaded.rules.dirs))
+        return document, report_of(document, tuple(loaded.path(name) for name in loaded.rules.dirs))
     except (ConfigError, StoreError, ReportError, RuleError) as error:
         fail(str(error))
-    found = [one for one in document["findings"] if finding in (None, one["id"], one["address"])]
-    if finding is not None and not found:
-        fail(f"scan {document['run']['id']} has no finding '{finding}'; `driftwarden findings` lists them")
-    if output == "json":
-        click.echo(json.dumps(found, indent=2))
-    elif finding is None:
-        click.echo(f"{findings_table(report, width(), colour=colour())}\n\n{ended(document)}")
-    else:
-        click.echo("\n\n".join(finding_detail(report, one["id"], width()) or "" for one in found))

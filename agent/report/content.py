@@ -5,20 +5,20 @@ Hides the document's shape from every rendering, so that HTML, Markdown and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from agent.judge import Rule
-from agent.model import SEVERITIES
+from agent.report.authority import NOTHING, Emergency, Standing, standing
 from agent.report.coverage import Coverage, coverage
 from agent.report.listed import Merged, StateLine, Unlisted, merged, states, unlisted
-from agent.report.values import Shown, detail, difference, moment
+from agent.report.stories import Call, Story, call_of, rank, story_of
+from agent.report.values import moment
+from agent.report.verdicts import AUTHORISED
 from agent.rules import Control
 
 SCHEMA = "driftwarden/scan/1"
-
-AUTHORISED = ("authorised", "authorised-emergency")
 
 
 class ReportError(Exception):
@@ -37,114 +37,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """One test of a verdict."""
-
-    name: str
-    result: str
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A verdict."""
-
-    outcome: str
-    path: str
-    ticket: str
-    late: bool
-    tests: tuple[Tested, ...]
-
-    @property
-    def passed(self) -> int:
-        """How many of the tests passed."""
-        return sum(test.result == "pass" for test in self.tests)
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the tests that failed."""
-        return tuple(test.name for test in self.tests if test.result == "fail")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One change the trail showed."""
-
-    time: str
-    action: str
-    channel: str
-    source_ip: str
-    actor: str
-    actor_kind: str
-    how: str
-    sure: int
-    """Percent."""
-    events: tuple[str, ...]
-    targets: tuple[str, ...]
-    why: str
-    """Why it is thought to explain the drift; empty where it was not asked, or does not."""
-    verdict: Judged
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One drift: what is declared, what is."""
-
-    headline: str
-    """added, removed, changed, missing, not declared, in no configured stack."""
-    attribute: str
-    part: str
-    declared: Shown
-    live: Shown
-    detail: tuple[str, ...]
-    source: str
-    unset: bool
-    """Whether the code leaves the attribute to AWS."""
-    absorbed: bool
-    """Whether an apply wrote the hand change into state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One finding."""
-
-    id: str
-    name: str
-    """Address; for a resource nobody declares, its type and id."""
-    type: str
-    key: str
-    """Natural id."""
-    account: str
-    region: str
-    stack: str
-    case: str
-    severity: str
-    """Empty where no rule is broken."""
-    differences: tuple[Difference, ...]
-    """What live and declared disagree about."""
-    merged: tuple[Merged, ...]
-    """What of it the code says and no apply has done yet."""
-    calls: tuple[Call, ...]
-    unexplained: str
-    notes: tuple[str, ...]
-    """What else is known of it."""
-    verdict: Judged
-    rules: tuple[Rule, ...]
-    unnamed: tuple[str, ...]
-    """Broken rules that the ruleset at hand no longer has."""
-    because: Mapping[str, str]
-    """Broken rule → which facts break it, or could not be decided."""
-    controls: tuple[str, ...]
-
-    @property
-    def actors(self) -> tuple[str, ...]:
-        """Whoever made the changes that somebody must answer for, each once; without any, whoever made the others."""
-        settled = (*AUTHORISED, "service-made")
-        open_ones = [call for call in self.calls if call.verdict.outcome not in settled]
-        return tuple(dict.fromkeys(call.actor for call in open_ones or self.calls))
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """A case: what a person must answer."""
 
@@ -156,6 +48,26 @@ class Answer:
     stories: tuple[Story, ...]
     earlier: tuple[str, ...]
     """Ids of its findings that this scan no longer saw."""
+    grant: str = ""
+    """Id of the emergency it is about; empty: not break-glass."""
+    deadline: str = ""
+    stage: str = ""
+    elsewhere: tuple[Story, ...] = ()
+    """Its findings that are told in full with another case."""
+    decides: bool = True
+    """Whether it stands among what needs a decision: a break-glass case does once it is a violation."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """An emergency with its case, and what it changed."""
+
+    emergency: Emergency
+    case: Answer | None
+    stories: tuple[Story, ...]
+    """Findings that are told in full here."""
+    elsewhere: tuple[Story, ...]
+    """Findings of it that are told in full among what needs a decision, or with another emergency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +87,7 @@ class Report:
     run: Run
     coverage: Coverage
     cases: tuple[Answer, ...]
-    """Worst first."""
+    """Worst first; those of emergencies too."""
     loose: tuple[Story, ...]
     """Findings that break a rule and are in no case yet."""
     authorised: tuple[Call, ...]
@@ -192,12 +104,35 @@ class Report:
     controls: tuple[Evidence, ...]
     rules: tuple[tuple[Rule, int], ...]
     """Each rule and how many findings break it."""
+    breakglass: tuple[BreakGlass, ...] = ()
+    """Most urgent first."""
+    observed: tuple[Story, ...] = ()
+    """Findings that break nothing but observed rules."""
+    standing: Standing = NOTHING
+    """Tickets and what was done, what may differ, what became of the policy."""
+
+    @property
+    def decisions(self) -> tuple[Answer, ...]:
+        """Cases among what needs a decision."""
+        return tuple(case for case in self.cases if case.decides)
+
+    @property
+    def undone(self) -> tuple[BreakGlass, ...]:
+        """Emergencies that somebody still has something to do about."""
+        return tuple(one for one in self.breakglass if one.emergency.waits)
 
     @property
     def stories(self) -> tuple[Story, ...]:
         """Every finding that needs a decision, worst first."""
-        found = (*(story for case in self.cases for story in case.stories), *self.loose)
-        return tuple(sorted(found, key=lambda story: (-_rank(story.severity), story.name, story.id)))
+        found = (*(story for case in self.decisions for story in case.stories if story.severity), *self.loose)
+        return _ordered(found)
+
+    @property
+    def every(self) -> tuple[Story, ...]:
+        """Every finding of the scan, each once."""
+        told = (*(s for case in self.cases for s in case.stories), *(s for one in self.breakglass for s in one.stories))
+        others = (*self.loose, *self.observed, *self.to_codify, *self.waiting, *self.unapplied)
+        return tuple({story.id: story for story in (*told, *others)}.values())
 
     @property
     def complete(self) -> bool:
@@ -214,19 +149,24 @@ def read(document: Mapping[str, Any], rules: Sequence[Rule], controls: Mapping[s
         raise ReportError(f"not a scan document: schema is {document.get('schema')!r}, expected {SCHEMA!r}")
     try:
         return _report(document, {rule.id: rule for rule in rules}, controls)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ReportError(f"not a whole scan document: {error}") from error
 
 
 def _report(document: Mapping[str, Any], rules: Mapping[str, Rule], controls: Mapping[str, Control]) -> Report:
     run = document["run"]
     waiting = merged(document)
-    stories = {item["id"]: _story(item, rules, waiting) for item in document["findings"]}
+    stories = {item["id"]: story_of(item, rules, waiting) for item in document["findings"]}
     broken = [story for story in stories.values() if story.severity]
-    quiet = [story for story in stories.values() if not story.severity]
-    calls = [_call(item) for item in document["changes"]]
-    cases = [_answer(item, stories) for item in document["cases"]]
-    in_case = {story.id for case in cases for story in case.stories}
+    also = standing(document)
+    cases = _answers(document["cases"], stories, {one.case for one in also.emergencies})
+    breakglass = _breakglass(also.emergencies, cases, stories.values())
+    told = {story.id for case in cases for story in case.stories if case.decides}
+    told |= {story.id for one in breakglass for story in one.stories}
+    quiet = [story for story in stories.values() if not story.severity and story.id not in told]
+    observed = _ordered(story for story in quiet if story.observed)
+    quiet = [story for story in quiet if not story.observed]
+    calls = [call_of(item) for item in document["changes"]]
     return Report(
         document["status"],
         Run(
@@ -237,8 +177,8 @@ def _report(document: Mapping[str, Any], rules: Mapping[str, Rule], controls: Ma
             run["ruleset_sha256"],
         ),
         coverage(document["coverage"]),
-        tuple(sorted(cases, key=lambda case: (-_rank(case.severity), case.key))),
-        tuple(sorted((s for s in broken if s.id not in in_case), key=lambda s: (-_rank(s.severity), s.name, s.id))),
+        cases,
+        _ordered(story for story in broken if story.id not in told),
         tuple(call for call in calls if call.verdict.outcome in AUTHORISED),
         tuple(story for story in quiet if story.verdict.outcome in AUTHORISED),
         tuple(story for story in quiet if story.verdict.outcome not in (*AUTHORISED, "unapplied")),
@@ -248,88 +188,62 @@ def _report(document: Mapping[str, Any], rules: Mapping[str, Rule], controls: Ma
         states(document),
         sum(call.verdict.outcome == "service-made" for call in calls),
         _evidence(controls, rules, broken),
-        tuple((rule, _breaking(broken, {rule.id})) for rule in rules.values()),
+        tuple((rule, _breaking(stories.values(), rule.id)) for rule in rules.values()),
+        breakglass,
+        observed,
+        also,
     )
 
 
-def _rank(severity: str) -> int:
-    return [str(one) for one in SEVERITIES].index(severity) if severity else -1
+def _ordered(stories: Iterable[Story]) -> tuple[Story, ...]:
+    """Worst first."""
+    return tuple(sorted(stories, key=lambda story: (-rank(story.severity), story.name, story.id)))
 
 
-def _story(item: Mapping[str, Any], rules: Mapping[str, Rule], waiting: Iterable[Merged]) -> Story:
-    why = {tuple(candidate["event_ids"]): candidate["why"] for candidate in item["candidates"]}
-    return Story(
-        item["id"],
-        item["address"] or f"{item['type']} {item['id_live']}",
-        item["type"],
-        item["id_live"],
-        item["account"],
-        item["region"],
-        item["stack"],
-        item["case"] or "",
-        item["severity"] or "",
-        tuple(_difference(drift) for drift in item["drifts"] if drift["kind"] != "unapplied"),
-        tuple(one for one in waiting if one.finding == item["id"]),
-        tuple(_call(call, why.get(tuple(call["event_ids"]), "")) for call in item["changes"]),
-        item["unexplained"] or "",
-        tuple(item.get("notes", ())),
-        _judged(item["verdict"]),
-        tuple(rules[name] for name in item["rules"] if name in rules),
-        tuple(name for name in item["rules"] if name not in rules),
-        {one["rule"]: one["why"] + " (undecided)" * one["indeterminate"] for one in item["violations"]},
-        tuple(item["controls"]),
-    )
+def _answers(
+    items: Iterable[Mapping[str, Any]], stories: Mapping[str, Story], emergencies: Set[str]
+) -> tuple[Answer, ...]:
+    """Cases, worst first; a finding of two is told in full with the one that is not break-glass, else the worse."""
+    told: set[str] = set()
+    made = []
+    for item in sorted(items, key=lambda one: (bool(one.get("grant")), -rank(one["severity"]), one["key"])):
+        seen = _ordered(stories[name] for name in item["findings"] if name in stories)
+        grant = item.get("grant") or ""
+        case = Answer(
+            item["key"],
+            item["title"],
+            item["state"],
+            item["severity"],
+            item["ticket"] or "",
+            tuple(story for story in seen if story.id not in told),
+            tuple(name for name in item["findings"] if name not in stories),
+            grant,
+            moment(item.get("deadline") or ""),
+            item.get("stage") or "",
+            tuple(story for story in seen if story.id in told),
+            not (grant and item["key"] in emergencies) or any(story.severity for story in seen),
+        )
+        told |= {story.id for story in seen}
+        made.append(case)
+    return tuple(sorted(made, key=lambda case: (-rank(case.severity), case.key)))
 
 
-def _difference(item: Mapping[str, Any]) -> Difference:
-    headline, declared, live = difference(item)
-    return Difference(
-        headline,
-        item["attribute"],
-        item["part"] or "",
-        declared,
-        live,
-        detail(item["detail"]),
-        item["source"] or "",
-        item["basis"] == "unset" and item["kind"] != "unmanaged",
-        item.get("note") == "absorbed",
-    )
-
-
-def _call(item: Mapping[str, Any], why: str = "") -> Call:
-    actor = item["actor"]
-    return Call(
-        moment(item["time"]),
-        item["action"],
-        item["channel"],
-        item["source_ip"],
-        actor["name"],
-        actor["kind"],
-        actor["how"],
-        round(100 * actor["confidence"]),
-        tuple(item["event_ids"]),
-        tuple(target["address"] or f"{target['type']} {target['id']}" for target in item.get("targets", ())),
-        why,
-        _judged(item["verdict"]),
-    )
-
-
-def _judged(item: Mapping[str, Any]) -> Judged:
-    tests = tuple(Tested(test["name"], test["result"], test["evidence"]) for test in item["tests"])
-    return Judged(item["outcome"], item["path"], item["ticket"] or "", item["late"], tests)
-
-
-def _answer(item: Mapping[str, Any], stories: Mapping[str, Story]) -> Answer:
-    seen = [stories[name] for name in item["findings"] if name in stories]
-    return Answer(
-        item["key"],
-        item["title"],
-        item["state"],
-        item["severity"],
-        item["ticket"] or "",
-        tuple(sorted(seen, key=lambda story: (-_rank(story.severity), story.name, story.id))),
-        tuple(name for name in item["findings"] if name not in stories),
-    )
+def _breakglass(
+    emergencies: Iterable[Emergency], cases: Iterable[Answer], stories: Collection[Story]
+) -> tuple[BreakGlass, ...]:
+    """Each emergency with what it changed, which is told in full here unless it stands among what needs a decision."""
+    by_key = {case.key: case for case in cases}
+    told = {story.id for case in by_key.values() if case.decides for story in case.stories}
+    told |= {story.id for story in stories if story.severity}
+    made = []
+    for one in emergencies:
+        case = by_key.get(one.case)
+        its = {story.id for story in (*case.stories, *case.elsewhere)} if case else set()
+        found = _ordered(story for story in stories if one.id in story.grants or story.id in its)
+        here = tuple(story for story in found if story.id not in told)
+        made.append(BreakGlass(one, case, here, tuple(story for story in found if story.id in told)))
+        told |= {story.id for story in here}
+    return tuple(made)
 
 
 def _evidence(
@@ -342,5 +256,6 @@ def _evidence(
     )
 
 
-def _breaking(broken: Sequence[Story], rules: set[str]) -> int:
-    return sum(not rules.isdisjoint((*(rule.id for rule in story.rules), *story.unnamed)) for story in broken)
+def _breaking(stories: Iterable[Story], rule: str) -> int:
+    """How many findings break a rule, observed or not."""
+    return sum(rule in story.because for story in stories)

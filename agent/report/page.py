@@ -19,6 +19,7 @@ from agent import __version__
 from agent.clean import clean
 from agent.judge import Rule
 from agent.model import SEVERITIES
+from agent.report.authority import RESULTS, STATES
 from agent.report.content import Report
 from agent.report.values import CHANNELS, TESTS, words
 
@@ -58,7 +59,8 @@ def _environment(*, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     env.globals |= {"version": __version__, "tests": TESTS, "channels": CHANNELS, "severities": SEVERITIES[::-1]}
-    env.filters |= {"words": words, "code": code, "slug": slug, "plural": plural}
+    env.globals |= {"states": STATES, "results": RESULTS}
+    env.filters |= {"words": words, "code": code, "fenced": fenced, "slug": slug, "plural": plural}
     # `mark` is for what a template itself wrote: a macro's answer, a literal with Markdown in it.
     env.filters |= {"sentence": sentence, "worst_first": worst_first, "mark": Markup}
     return env
@@ -96,6 +98,14 @@ def code(value: object) -> Markup:
     fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
     padding = " " if text[0] in "` " or text[-1] in "` " else ""
     return Markup(f"{fence}{padding}{text}{padding}{fence}")  # noqa: S704 - cleaned and fenced
+
+
+def fenced(lines: Sequence[str]) -> Markup:
+    """Lines in Markdown as a block of code, in a fence longer than any in them."""
+    shown = [clean(line) for line in lines]
+    runs = (len(run) for line in shown for run in _BACKTICKS.findall(line))
+    fence = "`" * max(3, 1 + max(runs, default=0))
+    return Markup("\n".join([fence, *shown, fence]))  # noqa: S704 - cleaned and fenced
 
 
 def slug(value: object) -> str:

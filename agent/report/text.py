@@ -12,9 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from agent.clean import clean
 from agent.judge import Rule
 from agent.model import SEVERITIES
-from agent.report.content import Call, Difference, Judged, Report, Story
+from agent.report.authority import STATES
+from agent.report.content import Report
 from agent.report.coverage import Coverage, Note, TrailRead
+from agent.report.stories import Call, Difference, Story
 from agent.report.values import CHANNELS, TESTS, words
+from agent.report.verdicts import Judged
 from agent.rules import Checked
 
 NARROWEST = 8
@@ -33,9 +36,9 @@ def findings_table(report: Report, width: int, *, colour: bool = False) -> str:
         (
             story.severity,
             story.name,
-            "; ".join(_headline(one) for one in story.differences) or "changed, no difference left",
+            "; ".join(headline(one) for one in story.differences) or "changed, no difference left",
             ", ".join(story.actors) or "nobody seen",
-            _authority(story.verdict),
+            authority(story.verdict),
             tickets.get(story.case) or story.case or "none",
         )
         for story in report.stories
@@ -46,16 +49,21 @@ def findings_table(report: Report, width: int, *, colour: bool = False) -> str:
 
 def finding_detail(report: Report, finding: str, width: int) -> str | None:
     """One finding of the report in full, by its id; None where this scan has none by that id."""
-    stories = (*report.stories, *report.waiting, *report.to_codify, *report.unapplied)
-    story = next((story for story in stories if story.id == finding), None)
-    return "\n".join(_wrapped(_story(story), width)) if story else None
+    story = next((story for story in report.every if story.id == finding), None)
+    return "\n".join([*wrapped(_story(story), width), *way_back_lines(story.way_back)]) if story else None
+
+
+def way_back_lines(lines: Sequence[str]) -> list[str]:
+    """The way back under its head, unbroken: it is there to be copied."""
+    head = ["  the way back, as text; nothing of it is ever executed"] if lines else []
+    return [*head, *(f"    {clean(line)}".rstrip() for line in lines)]
 
 
 def rules_table(rules: Sequence[Rule], width: int, *, colour: bool = False) -> str:
-    """The rules by severity, the worst first: severity, id, title, controls."""
+    """The rules by severity, the worst first: severity, stage, id, title, controls."""
     ordered = sorted(rules, key=lambda rule: (-SEVERITIES.index(rule.severity), rule.id))
-    rows = [(rule.severity, rule.id, rule.title, ", ".join(rule.controls)) for rule in ordered]
-    return table(("Severity", "Rule", "Title", "Controls"), rows, width, _painter(colour))
+    rows = [(rule.severity, rule.stage, rule.id, rule.title, ", ".join(rule.controls)) for rule in ordered]
+    return table(("Severity", "Stage", "Rule", "Title", "Controls"), rows, width, _painter(colour))
 
 
 def examples_table(checked: Iterable[Checked], width: int) -> str:
@@ -127,6 +135,28 @@ def unlisted_lines(report: Report) -> list[str]:
     ]
 
 
+def attention_lines(report: Report) -> list[str]:
+    """What else than findings somebody should look at, a line each, the most urgent first; cleaned."""
+    also = report.standing
+    lines = [
+        f"break-glass {one.id} ({one.person or 'nobody known'}): {STATES.get(one.state, one.state)}, {one.timing}"
+        for one in (item.emergency for item in report.undone)
+    ]
+    lines += [
+        f"ticket {ticket.ref}: {', '.join(f'{count} {result}' for result, count in ticket.counts)}"
+        for ticket in also.tickets
+        if ticket.worst in ("beyond", "not performed")
+    ]
+    if count := len(report.observed):
+        lines.append(
+            f"{count:,} {_plural('finding', count)} {'breaks' if count == 1 else 'break'} observed rules only: no case"
+        )
+    lines += [f"{one.kind} {one.id} ends in {one.left}" for one in also.entries if one.soon]
+    lines += [f"not in force: {line}" for line in also.problems]
+    lines += [f"waits for two people: {line}" for line in also.waiting]
+    return [clean(line) for line in lines]
+
+
 # --- one finding ---------------------------------------------------------------------------------------------
 
 Line = tuple[int, str]
@@ -134,36 +164,68 @@ Line = tuple[int, str]
 
 
 def _story(story: Story) -> Iterator[Line]:
-    yield 0, f"{words(story.severity) if story.severity else 'No rule broken'}: {story.name}"
+    yield 0, f"{_grade(story)}: {story.name}"
     place = (story.id, story.type, story.key, story.account, story.region, story.stack)
     yield 2, " · ".join(part for part in place if part)
     for one in story.differences:
-        yield 2, _headline(one) + (f"  ({one.source})" if one.source else "")
-        yield 4, f"declared  {one.declared.text}"
-        yield 4, f"live      {one.live.text}"
-        if one.absorbed:
-            yield 4, "absorbed: an apply wrote it into state, and it is still nobody's decision"
-        yield from ((4, line) for line in one.detail)
+        yield from difference_lines(one)
     for waiting in story.merged:
         yield 2, f"merged, not applied: {waiting.what}" + (f"  ({waiting.source})" if waiting.source else "")
         yield 4, f"configured  {waiting.configured.text if waiting.configured else ''}"
         yield 4, f"recorded    {waiting.recorded.text if waiting.recorded else ''}"
     for call in story.calls:
-        yield from _call(call)
+        yield from call_lines(call)
     yield from ((2, line) for line in (story.unexplained, *story.notes) if line)
-    yield 2, _authority(story.verdict)
-    for test in story.verdict.tests:
-        yield 4, f"{test.result:<8}{TESTS.get(test.name, test.name)}: {test.evidence}"
+    yield 2, authority(story.verdict)
+    yield from ((4, line) for line in tested_lines(story.verdict))
+    yield from ((indent + 2, line) for indent, line in standing_lines(story.verdict))
     for rule in story.rules:
         yield 2, f"breaks {rule.id} ({rule.severity}): {rule.title}"
         yield 4, rule.fix
     for name in story.unnamed:
         yield 2, f"breaks {name}, which the ruleset no longer has"
+    for seen in story.observed:
+        yield 2, f"observed only, no case: {seen.id} ({seen.severity}): {seen.title}"
     if story.controls:
         yield 2, f"controls {', '.join(story.controls)}"
 
 
-def _call(call: Call) -> Iterator[Line]:
+def _grade(story: Story) -> str:
+    if story.severity:
+        return words(story.severity)
+    return "Observed only, no case" if story.observed else "No rule broken"
+
+
+def difference_lines(one: Difference) -> Iterator[Line]:
+    """What differs: declared, live, and where in it."""
+    yield 2, headline(one) + (f"  ({one.source})" if one.source else "")
+    yield 4, f"declared  {one.declared.text}"
+    yield 4, f"live      {one.live.text}"
+    if one.absorbed:
+        yield 4, "absorbed: an apply wrote it into state, and it is still nobody's decision"
+    yield from ((4, line) for line in one.detail)
+
+
+def tested_lines(verdict: Judged) -> Iterator[str]:
+    """Each test of a verdict on a line: result, what it asks, evidence."""
+    for test in verdict.tests:
+        yield f"{test.result:<8}{TESTS.get(test.name, test.name)}: {test.evidence}"
+
+
+def standing_lines(verdict: Judged) -> Iterator[Line]:
+    """What else a verdict says: emergency, exception, risk, and what became of the ticket since."""
+    if verdict.grant:
+        yield 0, f"under emergency {verdict.grant}"
+    if verdict.covered_by:
+        yield 0, f"covered by {verdict.covered_by}"
+    if verdict.risk:
+        yield 0, f"{verdict.risk.level} risk, score {verdict.risk.score}, needs {verdict.risk.needs}"
+        yield from ((2, line) for line in verdict.risk.reasons)
+    yield from ((0, f"since then: {line}") for line in verdict.since)
+
+
+def call_lines(call: Call) -> Iterator[Line]:
+    """Who made a change, when, how and from where, and how that is known."""
     where = f" from {call.source_ip}" if call.source_ip else ""
     how = CHANNELS.get(call.channel, call.channel)
     yield 2, f"{call.time}  {call.action} by {call.actor} ({call.actor_kind}), {how}{where}"
@@ -173,14 +235,17 @@ def _call(call: Call) -> Iterator[Line]:
         yield 4, f"explains the difference: {call.why}"
 
 
-def _headline(one: Difference) -> str:
+def headline(one: Difference) -> str:
+    """The attribute, and what became of it."""
     return f"{one.attribute} {one.headline}".strip()
 
 
-def _authority(verdict: Judged) -> str:
+def authority(verdict: Judged) -> str:
+    """Outcome, failed tests and ticket, on one line."""
     failed = ", ".join(verdict.failed)
     ticket = f", {verdict.ticket}" if verdict.ticket else ""
-    return words(verdict.outcome) + (f": {failed} failed" if failed else "") + ticket
+    late = ", late" if verdict.late else ""
+    return words(verdict.outcome) + (f": {failed} failed" if failed else "") + ticket + late
 
 
 def _broken(decision: object) -> str:
@@ -221,6 +286,15 @@ def table(
     return "\n".join(lines)
 
 
+def aligned(rows: Sequence[Sequence[str]], width: int, indent: int = 0) -> list[str]:
+    """Rows without heads, cell under cell; cells wrap."""
+    if not rows:
+        return []
+    cleaned = [[clean(cell) for cell in row] for row in rows]
+    widths = _widths(cleaned, width - indent - len(_GAP) * (len(rows[0]) - 1))
+    return [f"{' ' * indent}{line}" for row in cleaned for line in _row(row, widths, "")]
+
+
 def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     """Natural widths, the widest column giving way until all fit."""
     widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
@@ -242,7 +316,7 @@ def _row(cells: Sequence[str], widths: Sequence[int], colour: str) -> Iterator[s
         yield _GAP.join(padded).rstrip()
 
 
-def _wrapped(lines: Iterable[Line], width: int) -> Iterator[str]:
+def wrapped(lines: Iterable[Line], width: int) -> Iterator[str]:
     """Lines no wider than told, what is left over indented below."""
     for indent, text in lines:
         first, *rest = _wrap(clean(text), max(NARROWEST, width - indent - _HANGING))

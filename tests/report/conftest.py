@@ -49,7 +49,8 @@ def tested(**results: str) -> list[Json]:
 
 
 def verdict(outcome: str, path: str = "manual", ticket: str | None = None, late: bool = False, /, **tests: str) -> Json:
-    return {"outcome": outcome, "late": late, "path": path, "ticket": ticket, "tests": tested(**tests)}
+    more = {"risk": None, "grant": None, "since": [], "covered_by": None}
+    return {"outcome": outcome, "late": late, "path": path, "ticket": ticket, "tests": tested(**tests)} | more
 
 
 def call(event: str, time: str, action: str, who: Json, judged: Json, channel: str = "console") -> Json:
@@ -87,11 +88,18 @@ def finding(number: int, drifts: list[Json], calls: list[Json], judged: Json, **
         "severity": None,
         "rules": [],
         "violations": [
-            {"rule": rule, "severity": "high", "why": f"the facts of {rule}", "indeterminate": False}
+            {
+                "rule": rule,
+                "severity": fields["severity"] or "high",
+                "why": f"the facts of {rule}",
+                "indeterminate": False,
+                "observed": False,
+            }
             for rule in fields.get("rules", ())
         ],
         "controls": sorted({control for rule in broken for control in rule.controls}),
         "case": None,
+        "way_back": [],
         **fields,
     }
 
@@ -102,6 +110,7 @@ def changed(item: Json, **targets: str) -> Json:
 
 
 DANA, MARCO, PRIYA = actor("dana@acme.example"), actor("marco", how="IAM user", confidence=1.0), actor("priya")
+NILS = actor("nils")
 PIPELINE = actor("acme/shop", "pipeline", "OIDC subject repo:acme/shop:ref:refs/heads/main", 1.0)
 NO_TICKET = verdict(
     "unauthorised",
@@ -119,7 +128,25 @@ CLOSED = verdict(
     scope="pass: CHG-1040 covers aws_iam_role.settlement",
     implementer="pass: made by marco, CHG-1040 is implemented by marco",
     separation="fail: approved by marco: 0 of 1 others",
-)
+) | {
+    "risk": {
+        "level": "high",
+        "score": 7,
+        "reasons": ["environment production +3", "kind identity +4"],
+        "approvals": 2,
+        "group": "security",
+    },
+    "since": ["CHG-1040 was reopened at 2026-03-02 08:40:00 UTC"],
+}
+NIGHT = verdict(
+    "pending-documentation",
+    "emergency",
+    actor="pass: nils: SSO session name",
+    breakglass="pass: BG-00000000000a, role break-glass",
+) | {"grant": "BG-00000000000a"}
+EXCEPTED = verdict("excepted", "manual", actor="pass: priya", ticket="fail: no reference") | {
+    "covered_by": "legacy-retention"
+}
 UNSEEN = verdict(
     "indeterminate", "", actor="unknown: actor unknown: before the trail's window, which begins 2026-02-23"
 )
@@ -153,6 +180,21 @@ LOG_GROUP = drift(
 UNLISTED = drift("unmanaged", "aws_vpc", "vpc-0bbb", basis="unset", note="unlisted", live={"cidr_block": "10.9.0.0/16"})
 ROOT = '{"Effect":"Allow","Action":"kms:*","Resource":"*","Principal":{"AWS":"arn:aws:iam::111122223333:root"}}'
 OTHER = '{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Principal":{"AWS":"arn:aws:iam::444455556666:root"}}'
+
+
+WAY_BACK = [
+    "To keep what is live, write it into the code:",
+    "",
+    'resource "aws_security_group" "web" {',
+    "  ingress {",
+    "    from_port = 22",
+    "  }",
+    "}",
+    "",
+    "To go back to what is declared:",
+    "",
+    "terraform plan -target=aws_security_group.web",
+]
 
 
 def _findings() -> list[Json]:
@@ -213,6 +255,7 @@ def _findings() -> list[Json]:
             rules=["public-exposure-by-hand", "sensitive-change-by-hand", "unticketed-change"],
             case="0123456789abcdef",
             candidates=[{"event_ids": ["e1"], "score": 0.95, "why": "created it", "together": []}],
+            way_back=WAY_BACK,
         ),
         finding(
             2,
@@ -268,12 +311,104 @@ def _findings() -> list[Json]:
         ),
         finding(7, [LOG_GROUP], [call("e7", "08:31:00", "logs:PutRetentionPolicy", PRIYA, BY_HAND, "cli")], BY_HAND),
         finding(8, [queue], [], verdict("unapplied", "")),
+        *_of_the_night(),
     ]
+
+
+def _of_the_night() -> list[Json]:
+    """What an emergency changed, and what breaks nothing but a rule that is tried out."""
+    name = {"address": "aws_db_instance.ledger", "type": "aws_db_instance", "id_live": "ledger"}
+    one = call("e10", "03:04:00", "rds:ModifyDBInstance", NILS, NIGHT, "cli")
+    raised = finding(9, [], [one], NIGHT, case="00000000000000bb", **name)
+    two = call("e11", "08:45:00", "sqs:SetQueueAttributes", PRIYA, EXCEPTED, "cli")
+    tried = finding(10, [], [two], EXCEPTED, address="aws_sqs_queue.refunds", type="aws_sqs_queue", id_live="refunds")
+    broken = {"severity": "critical", "why": "made by hand", "indeterminate": False, "observed": True}
+    tried["violations"] = [{"rule": "unticketed-change", **broken}, {"rule": "a-rule-tried-out", **broken}]
+    return [raised, tried]
 
 
 def _case(key: str, title: str, severity: str, ticket: str | None, *findings: str) -> Json:
     values = {"key": key, "title": title, "severity": severity, "ticket": ticket, "state": "open"}
-    return {**values, "findings": list(findings), "rules": [], "controls": []}
+    return {**values, "findings": list(findings), "rules": [], "controls": []} | {
+        "grant": None,
+        "deadline": None,
+        "stage": None,
+    }
+
+
+def _emergencies() -> list[Json]:
+    shared = {"how": "role break-glass", "calls": 20, "case": "00000000000000bb", "notes": [], "late": True}
+    return [
+        shared
+        | {
+            "id": "BG-00000000000b",
+            "person": "tess",
+            "first": "2026-02-26T22:00:00Z",
+            "last": "2026-02-26T23:00:00Z",
+            "deadline": "2026-02-27T23:00:00Z",
+            "state": "rejected",
+            "incident": "INC-40",
+            "case": "00000000000000cc",
+            "document": {
+                "by": "tess",
+                "at": "2026-02-28T02:30:00Z",
+                "why": "the queue was full",
+                "done": "raised the limit",
+                "told": "on call",
+                "way_back": "codify",
+            },
+            "review": {"by": "lena", "at": "2026-02-28T02:45:00Z", "accepted": False, "reason": "no timeline"},
+            "notes": ["the ticket system was down until 2026-02-27 08:00 UTC"],
+        },
+        shared
+        | {
+            "id": "BG-00000000000a",
+            "person": "nils",
+            "first": "2026-03-01T03:00:00Z",
+            "last": "2026-03-01T03:14:09Z",
+            "deadline": "2026-03-02T03:14:09Z",
+            "state": "overdue",
+            "incident": None,
+            "document": None,
+            "review": None,
+        },
+    ]
+
+
+def _tickets() -> list[Json]:
+    rows = (
+        ("aws_iam_role.settlement", "beyond", "iam:AttachRolePolicy is not in the plan of CHG-1040", ["e3"]),
+        ("aws_sns_topic.alerts", "not performed", "no call of it was seen", []),
+        ("aws_iam_role.other", "approved", "as planned", ["e12"]),
+    )
+    fields = {"system": "jira", "due": "it says that it is done"}
+
+    def row(name: str, result: str, evidence: str, events: list[str]) -> Json:
+        return {"name": name, "result": result, "evidence": evidence, "event_ids": events}
+
+    url = "https://jira.acme.example/browse/CHG-1040"
+    batch = [row("aws_ssm_parameter.settlement_batch", "approved", "within the plan", ["e8"])]
+    return [
+        {"ref": "CHG-1044", "title": "Batch size", "url": "javascript:x", "state": "done", "resources": batch} | fields,
+        {"ref": "CHG-1040", "title": "Settlement role", "url": url, "state": "closed"}
+        | {"resources": [row(*one) for one in reversed(rows)]}
+        | fields,
+    ]
+
+
+def _tolerated() -> Json:
+    shared = {"owner": "dana", "approver": "lena"}
+    entries = [
+        {"id": "baseline/shop.yaml", "kind": "baseline", "until": "2026-05-01T00:00:00Z", "hits": 40}
+        | {"reason": "41 differences that were there", "source": "baseline/shop.yaml"},
+        {"id": "legacy-retention", "kind": "exception", "until": "2026-03-10T00:00:00Z", "hits": 0}
+        | {"reason": "until the migration", "source": "exceptions/legacy.yaml:3"},
+    ]
+    return {
+        "hits": [{"id": "baseline/shop.yaml", "finding": "F-00000000000a", "attribute": ""}],
+        "entries": [one | shared for one in entries],
+        "problems": ["exceptions/old.yaml:9: it ended on 2026-02-01"],
+    }
 
 
 def _place(region: str, events: int, newest: str, verified: str | None) -> dict[str, Any]:
@@ -394,6 +529,8 @@ def document() -> Json:
                 "F-000000000001",
                 "F-000000000002",
             ),
+            _case("00000000000000bb", "break-glass: nils", "medium", "DW-0000000000bb", "F-000000000009")
+            | {"grant": "BG-00000000000a", "deadline": "2026-03-02T03:14:09Z", "stage": "overdue"},
             _case(
                 "00000000deadbeef",
                 "aws_lambda_function.settlement: changed by acme/shop",
@@ -411,5 +548,15 @@ def document() -> Json:
                 "F-0000000000aa",
             ),
         ],
+        "emergencies": _emergencies(),
+        "tickets": _tickets(),
+        "tolerated": _tolerated(),
+        "policy": {
+            "changes": [
+                {"path": "rules/own.yaml", "what": "changed", "commit": "4f1c2a9d", "author": "lena"},
+                {"path": "exceptions/legacy.yaml", "what": "added", "commit": None, "author": None},
+            ],
+            "waiting": ["[authority] paths.manual would no longer ask for separation"],
+        },
     }
     return copy.deepcopy(whole)

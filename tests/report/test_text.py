@@ -160,10 +160,51 @@ Critical: aws_security_group.web
         ("F-000000000005", "actor unknown: before the trail's window"),
         ("F-000000000007", "No rule broken: aws_cloudwatch_log_group.settlement"),
         ("F-000000000008", "In the code, not applied yet"),
+        (
+            "F-000000000003",
+            "  high risk, score 7, needs 2 approvals, one of them from security\n    environment production +3",
+        ),
+        ("F-000000000003", "since then: CHG-1040 was reopened at 2026-03-02 08:40:00 UTC"),
+        ("F-000000000007", "Authorised, CHG-1043, late"),
+        ("F-000000000009", "under emergency BG-00000000000a"),
+        ("F-00000000000a", "Observed only, no case: aws_sqs_queue.refunds"),
+        ("F-00000000000a", "covered by legacy-retention"),
+        ("F-00000000000a", "observed only, no case: unticketed-change (critical): Change made without a ticket"),
     ],
 )
 def test_what_else_a_finding_says(document: Json, finding: str, said: str) -> None:
     assert said in str(text.finding_detail(of(document), finding, 200))
+
+
+def test_the_way_back_stands_unbroken_at_the_end(document: Json) -> None:
+    long = f'  value = "{"x" * 100}"'
+    document["findings"][0]["way_back"] = ['resource "a" "b" {', long, "}"]
+    lines = str(text.finding_detail(of(document), "F-000000000001", 60)).splitlines()
+    assert lines[-4:] == [
+        "  the way back, as text; nothing of it is ever executed",
+        '    resource "a" "b" {',
+        f"    {long}",
+        "    }",
+    ]
+
+
+def test_what_else_asks_for_attention(document: Json) -> None:
+    assert text.attention_lines(of(document)) == [
+        "break-glass BG-00000000000a (nils): Overdue: no document, 6 hours overdue",
+        "break-glass BG-00000000000b (tess): Document rejected, documented 3 hours late",
+        "ticket CHG-1040: 1 beyond, 1 not performed, 1 approved",
+        "1 finding breaks observed rules only: no case",
+        "exception legacy-retention ends in 7 days",
+        "not in force: exceptions/old.yaml:9: it ended on 2026-02-01",
+        "waits for two people: [authority] paths.manual would no longer ask for separation",
+    ]
+
+
+def test_nothing_else_asks_for_attention(document: Json) -> None:
+    for name in ("emergencies", "tickets", "tolerated", "policy"):
+        del document[name]
+    document["findings"] = [one for one in document["findings"] if one["id"] != "F-00000000000a"]
+    assert text.attention_lines(of(document)) == []
 
 
 def test_evidence_nobody_gave_is_not_told(document: Json) -> None:
@@ -185,7 +226,7 @@ def test_long_values_are_broken_and_stay_whole(document: Json) -> None:
 def test_coverage_in_lines(document: Json) -> None:
     expected = [
         "29 of 31 declared resources compared (93 %), 1,312 attributes; 44 live resources read",
-        "trail 2026-02-23 09:14:00 UTC to 2026-03-02 09:14:00 UTC: 9 changes in 8,412 events, 1 denied, "
+        "trail 2026-02-23 09:14:00 UTC to 2026-03-02 09:14:00 UTC: 11 changes in 8,412 events, 1 denied, "
         "newest event 2026-03-02 09:13:00 UTC",
         "trail of 1 account in 2 regions, 1 of 2 checked against digests",
         "not read: 111122223333/eu-central-1/*/*: declared there, but not configured to be read (2 resources)",
@@ -203,10 +244,11 @@ def test_coverage_without_limits(document: Json) -> None:
 
 
 def test_the_rules_worst_first() -> None:
-    lines = text.rules_table(RULES, 400).splitlines()
-    assert lines[2].split()[:2] == ["critical", "iam-privilege-change-by-hand"]
-    assert lines[-1].split()[:2] == ["low", "approved-afterwards"]
-    assert 2 + len(RULES) == len(lines)
+    head, _, *rows = (re.split(r"  +", line) for line in text.rules_table(RULES, 400).splitlines())
+    assert head == ["Severity", "Stage", "Rule", "Title", "Controls"]
+    order = ["critical", "high", "medium", "low"]
+    assert [row[:3] for row in rows] == sorted((row[:3] for row in rows), key=lambda row: (order.index(row[0]), row[2]))
+    assert {tuple(row[:3]) for row in rows} == {(rule.severity, rule.stage, rule.id) for rule in RULES}
 
 
 def test_what_became_of_examples() -> None:

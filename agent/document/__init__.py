@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from agent.document import authority
+from agent.document.authority import PolicyNews
+from agent.document.times import stamp
 from agent.explain import THRESHOLD
 from agent.model import (
     Attempt,
@@ -24,6 +27,7 @@ from agent.model import (
     Limit,
     Open,
     Resource,
+    Risk,
     Secret,
     StateRead,
     Trail,
@@ -34,9 +38,12 @@ from agent.model import (
     Violation,
 )
 from agent.plan import worst
+from agent.resources import load
 from agent.scan import Scan
+from agent.way_back import way_back
 
 SCHEMA = "driftwarden/scan/1"
+NO_NEWS = PolicyNews()
 _ATTEMPTS = 100  # actors whose refused calls are told of
 
 
@@ -50,6 +57,7 @@ def document(
     trail: Trail,
     resources: Mapping[Key, Resource],
     cases: Sequence[Case],
+    news: PolicyNews = NO_NEWS,
 ) -> dict[str, Any]:
     """The whole scan as JSON values. `cases` are those open before the scan; the plan's are added."""
     after = _cases_after(scan, cases)
@@ -72,8 +80,14 @@ def document(
         "drifts": [_drift(drift) for drift in scan.drifts],
         "unapplied": [_unapplied(one) for one in scan.pending],
         "changes": [_change(item, resources) for item in scan.changes],
-        "findings": [_finding(one, broken[one.id], case_of.get(one.id)) for one in scan.findings],
+        "findings": [
+            finding(one, broken[one.id], case_of.get(one.id), resources.get(one.key)) for one in scan.findings
+        ],
         "cases": [_case(case) for case in after],
+        "emergencies": authority.emergencies(scan.emergencies),
+        "tickets": authority.tickets(scan.performed),
+        "tolerated": authority.tolerated(scan.tolerated, scan.hits, scan.at),
+        "policy": authority.policy(news),
     }
 
 
@@ -149,11 +163,6 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case _:
             return value
-
-
-def stamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cases_after(scan: Scan, cases: Sequence[Case]) -> list[Case]:
@@ -266,19 +275,41 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "path": verdict.path,
         "ticket": verdict.ticket or None,
         "tests": [{"name": test.name, "result": test.result, "evidence": test.evidence} for test in verdict.tests],
+        "risk": _risk(verdict.risk) if verdict.risk else None,
+        "grant": verdict.grant or None,
+        "since": list(verdict.since),
+        "covered_by": verdict.covered_by or None,
     }
 
 
-def _finding(finding: Finding, violations: Sequence[Violation], case: str | None) -> dict[str, Any]:
+def _risk(risk: Risk) -> dict[str, Any]:
     return {
-        "id": finding.id,
-        "stack": finding.stack,
-        "address": finding.address,
-        "type": finding.key.type,
-        "id_live": finding.key.id,
-        "account": finding.key.account,
-        "region": finding.key.region,
-        "drifts": [_drift(drift) for drift in finding.drifts],
+        "level": risk.level,
+        "score": risk.score,
+        "reasons": list(risk.reasons),
+        "approvals": risk.approvals,
+        "group": risk.group or None,
+    }
+
+
+def finding(
+    story: Finding, violations: Sequence[Violation] = (), case: str | None = None, resource: Resource | None = None
+) -> dict[str, Any]:
+    """One finding with the rules it breaks and the key of its case; `resource` is the declared one, where it is known.
+
+    Severity, rules and controls speak of the rules that are enforced; `violations` has the observed ones too.
+    """
+    enforced = [one for one in violations if not one.observed]
+    declared = resource if resource is not None and resource.address else None
+    return {
+        "id": story.id,
+        "stack": story.stack,
+        "address": story.address,
+        "type": story.key.type,
+        "id_live": story.key.id,
+        "account": story.key.account,
+        "region": story.key.region,
+        "drifts": [_drift(drift) for drift in story.drifts],
         "candidates": [
             {
                 "event_ids": list(one.change.event_ids),
@@ -286,22 +317,29 @@ def _finding(finding: Finding, violations: Sequence[Violation], case: str | None
                 "why": one.why,
                 "together": [list(events) for events in one.together],
             }
-            for one in finding.candidates
+            for one in story.candidates
             if one.score >= THRESHOLD
         ],
-        "changes": [{**_call(item.change), "verdict": _verdict(item.verdict)} for item in finding.changes],
-        "unexplained": finding.unexplained or None,
-        "cause": finding.cause or None,
-        "notes": list(finding.notes),
-        "verdict": _verdict(finding.verdict),
-        "severity": worst(violation.severity for violation in violations) if violations else None,
-        "rules": sorted({violation.rule for violation in violations}),
+        "changes": [{**_call(item.change), "verdict": _verdict(item.verdict)} for item in story.changes],
+        "unexplained": story.unexplained or None,
+        "cause": story.cause or None,
+        "notes": list(story.notes),
+        "verdict": _verdict(story.verdict),
+        "severity": worst(one.severity for one in enforced) if enforced else None,
+        "rules": sorted({one.rule for one in enforced}),
         "violations": [
-            {"rule": one.rule, "severity": one.severity, "why": one.why, "indeterminate": one.indeterminate}
+            {
+                "rule": one.rule,
+                "severity": one.severity,
+                "why": one.why,
+                "indeterminate": one.indeterminate,
+                "observed": one.observed,
+            }
             for one in violations
         ],
-        "controls": sorted({control for violation in violations for control in violation.controls}),
+        "controls": sorted({control for one in enforced for control in one.controls}),
         "case": case,
+        "way_back": list(way_back(story, declared, load())),
     }
 
 
@@ -315,4 +353,7 @@ def _case(case: Case) -> dict[str, Any]:
         "findings": list(case.findings),
         "rules": list(case.rules),
         "controls": list(case.controls),
+        "grant": case.grant or None,
+        "deadline": stamp(case.deadline) if case.deadline else None,
+        "stage": case.stage or None,
     }
