@@ -5,20 +5,27 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 3
 
-.PHONY: demo test oracle-sweep attribution-sweep lint format types check install bench docs wheel wheel-demo lock clean
+.PHONY: demo test oracle-sweep attribution-sweep story-sweep redmine-contract lint format types check install bench docs wheel wheel-demo lock clean
 
 demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
 	$(BIN)/driftwarden demo --out demo-out
 
 test: $(VENV)/.installed ## the whole test suite
-	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -n $(JOBS) --dist loadfile
+	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 oracle-sweep: $(VENV)/.installed ## random expressions and configurations, and all root modules, against the real terraform
 	$(BIN)/python scripts/oracle_sweep.py
-	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -m sweep tests/declared/modules_oracle
+	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -m sweep tests/declared
 
 attribution-sweep: $(VENV)/.installed ## who changed what, among thousands of decoys: twenty more estates
 	$(BIN)/pytest -m sweep tests/attribution
+
+redmine-contract: $(VENV)/.installed ## the contract of ticket systems over a real Redmine, which it installs where it may
+	scripts/redmine $(BIN)/pytest -m sweep tests/tickets -k "redmine_real or redmine-server"
+	DRIFTWARDEN_REDMINE_FORMATTING=common_mark scripts/redmine $(BIN)/pytest -m sweep tests/tickets -k redmine_real
+
+story-sweep: $(VENV)/.installed ## an estate adopted with 2,000 old drifts
+	$(BIN)/pytest -m sweep tests/stories
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -38,7 +45,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("driftwarden needs Python 3.11 or later, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
@@ -47,6 +54,7 @@ bench: $(VENV)/.installed ## ratios against `terraform plan`; needs terraform an
 	$(BIN)/python benchmarks/declared.py
 	$(BIN)/python benchmarks/trail.py
 	PYTHONPATH=. $(BIN)/python benchmarks/attribution.py
+	$(BIN)/python benchmarks/verdicts.py
 
 docs: $(VENV)/.installed ## the generated pages in docs/
 	$(BIN)/python scripts/generate_docs.py

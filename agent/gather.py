@@ -52,6 +52,8 @@ class Gathered:
     """AWS API requests the live reader sent."""
     join: Unit | None
     """The unit under which all this is brought together."""
+    accounts: tuple[str, ...] = ()
+    """Ids of the accounts there are credentials for."""
 
 
 def gather(
@@ -89,7 +91,8 @@ def gather(
         join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
         progress("looking at the states again")
         declared, live, trail = _sides(store, run_id, planned, collector, behind)
-    return Gathered(declared, live, trail, planned.read, collector.calls.total, join)
+    accounts = tuple(planned.accounts.values())
+    return Gathered(declared, live, trail, planned.read, collector.calls.total, join, accounts)
 
 
 def _last_scan(store: Store) -> datetime | None:
@@ -251,7 +254,8 @@ def _trail(
         and not any(gap.scope == EVERYWHERE for gap in gaps),
         expected=collector.expected(),
     )
-    roles = [pipeline.role for pipeline in collector.config.authority.pipeline]
+    authority = collector.config.authority
+    roles = [*(pipeline.role for pipeline in authority.pipeline), *(one.role for one in authority.emergency)]
     return replace(
         trail,
         changes=seal_calls(declared, trail.changes, collector.key),

@@ -23,7 +23,7 @@ SURE = 0.5
 IDENTITY_CENTER = "Identity Center "
 """How `Person.source` begins for entries of IAM Identity Center; all others are the file's."""
 
-_NOT_VALID = 0.3  # confidence at most, where the entry is not valid at the time
+_NOT_VALID = 0.3  # confidence at most, where the entry is not valid at the time, or several are
 _PERSONAL = ("person", "root", "shared")
 _IMPERSONAL = ("service", "shared")
 _WILD = re.compile(r"[*?]")
@@ -141,6 +141,9 @@ def needed(authority: Authority, changes: Iterable[Change]) -> Directory:
     for ticket in authority.tickets.found:
         users |= {ticket.implementer, ticket.requester}
         users |= {name for event in ticket.history for name in (event.approved_by, event.withdrawn_by)}
+    for merge in authority.tickets.merges:
+        users |= {merge.author, merge.merged_by}
+        users |= {name for event in merge.history for name in (event.approved_by, event.withdrawn_by)}
     names = {folded(name) for name in users}
     people = tuple(
         one
@@ -172,7 +175,8 @@ def _identified(actor: Actor, entries: tuple[Person, ...], at: datetime) -> Acto
         return actor
     valid = {one.id: one for one in entries if is_valid(one, at)}
     if len(valid) > 1:
-        return replace(actor, how=_and(actor, f"the identity map gives {', '.join(sorted(valid))}: cannot tell whom"))
+        how = _and(actor, f"the identity map gives {', '.join(sorted(valid))}: cannot tell whom")
+        return replace(actor, confidence=min(actor.confidence, _NOT_VALID), how=how)
     return _settled(actor, *valid.values()) if valid else _unsettled(actor, entries, at)
 
 

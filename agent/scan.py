@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from agent.attribute import Attributed, attribute
 from agent.authorise import Estate, authorise, verdict
+from agent.collected import BreakGlass, Collected, Permissive, Reading, Scan
 from agent.compare import Hidden, compare
-from agent.judge import Rule, judge, trail_findings
+from agent.emergency import findings as emergency_findings
+from agent.emergency import fold
+from agent.exempt import Exempted, exempt
+from agent.judge import judge, trail_findings
 from agent.model import (
     GLOBAL,
     Action,
-    Authority,
     Case,
+    CaseKey,
     Change,
     Drift,
     Finding,
@@ -25,88 +28,22 @@ from agent.model import (
     JudgedChange,
     Key,
     Limit,
+    Opening,
     Resource,
+    Review,
     Scope,
-    Snapshot,
-    StateRead,
     Status,
-    Trail,
-    Unapplied,
     Violation,
 )
 from agent.motion import in_motion, moving
 from agent.named import OPERATIONAL
-from agent.people import known
-from agent.plan import Known, plan
+from agent.people import Users, known
+from agent.performed import performed
+from agent.plan import EmergencyPlan, plan
 from agent.rereading import reread
-from agent.resources import Spec
 from agent.states import Told, tell
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A live reading nobody objected to, and when it was taken."""
-
-    attributes: Mapping[str, Any]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """Everything one scan looks at."""
-
-    declared: Snapshot
-    live: Snapshot
-    trail: Trail
-    read: frozenset[tuple[str, str]]
-    """Account and region pairs the live reader was told to read."""
-    accepted: Mapping[Key, Reading]
-    known: Known
-    authority: Authority
-    rules: Sequence[Rule]
-    specs: Mapping[str, Spec]
-    complete: bool = False
-    """Whether the declared side is all there is: `[estate] complete`."""
-    states: Mapping[str, StateRead] = field(default_factory=dict)
-    """Stack → its state as the last scan that could judge it read it."""
-    earlier: tuple[Finding, ...] = ()
-    """Open findings about states, from earlier scans."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What one scan found, and what is to be done."""
-
-    at: datetime
-    read_at: datetime
-    """When the live side was read: from then on a change may be missing from it."""
-    status: Status
-    drifts: tuple[Drift, ...]
-    changes: tuple[JudgedChange, ...]
-    """Every change the trail showed, with the verdict over all its targets."""
-    findings: tuple[Finding, ...]
-    violations: tuple[Violation, ...]
-    actions: tuple[Action, ...]
-    gaps: tuple[Gap, ...]
-    limits: tuple[Limit, ...]
-    declared: int
-    compared: int
-    live: int
-    attributes: int
-    accept: tuple[Resource, ...]
-    """Live readings to take as the reference for what the code does not set."""
-    forget: tuple[Key, ...]
-    """Accepted readings of what is gone from both sides: if it comes back, it is new."""
-    pending: tuple[Unapplied, ...]
-    """Resources that are merged and not applied as a whole."""
-    states: tuple[StateRead, ...]
-    """The states as they were read."""
-    keep: tuple[StateRead, ...]
-    """Of them, what the next scan holds its own reading against."""
-
-    def unread(self) -> Hidden:
-        """What this scan could not read: nothing inside it is fixed."""
-        return Hidden(self.gaps)
+__all__ = ["BreakGlass", "Collected", "Permissive", "Reading", "Scan", "scan"]
 
 
 def scan(got: Collected, now: datetime) -> Scan:
@@ -122,31 +59,28 @@ def scan(got: Collected, now: datetime) -> Scan:
     resources = (*resources, *attributed.gone)
     read = reread(attributed.findings, got.states, got.declared.states, accepted, since, got.specs)
     told = _states(got, attributed.changes, now)
-    findings = _stories(got, read.findings, told, resources, now)
+    estate = Estate(resources, got.specs, attributed.changes)
+    got = _with_emergencies(got, attributed.changes, estate, now)
+    exempted = _stories(got, read.findings, told, estate, now)
+    findings = exempted.findings
     violations = judge(findings, got.rules, got.specs)
-    silent = _unanswered(got.authority)
-    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *silent, *in_motion(got.declared.states))
-    per_account = Counter(resource.key.account for resource in got.declared.resources)
-    actions = plan(violations, findings, got.known, Hidden(gaps), per_account, now)
+    changes = (*_judged(attributed.changes, got, estate, now), *told.changes)
+    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *_unanswered(got), *in_motion(got.declared.states))
+    enforced = [violation for violation in violations if not violation.observed]
+    actions = _planned(got, enforced, findings, changes, Hidden(gaps), now)
 
+    may = got.permissive.tolerated
     return Scan(
         at=now,
         read_at=got.live.taken_at,
-        status=_status(actions, got.known.cases, findings, violations, gaps),
+        status=_status(actions, got.known.cases, findings, enforced, gaps),
         drifts=tuple(drift for drift in compared.drifts if drift not in read.excused),
-        changes=(*_judged(attributed.changes, got, Estate(resources), now), *told.changes),
+        changes=changes,
         findings=findings,
         violations=violations,
         actions=actions,
         gaps=gaps,
-        limits=(
-            *got.declared.limits,
-            *live.limits,
-            *compared.limits,
-            *read.limits,
-            *got.trail.limits,
-            *_unresolved(attributed.unresolved),
-        ),
+        limits=(*got.declared.limits, *live.limits, *compared.limits, *read.limits, *_of_trail(got, attributed)),
         declared=len(got.declared.resources),
         compared=compared.resources,
         live=len(live.resources),
@@ -156,13 +90,72 @@ def scan(got: Collected, now: datetime) -> Scan:
         pending=got.declared.pending,
         states=got.declared.states,
         keep=tuple(replace(one, reread=read.fingerprints.get(one.stack, ())) for one in told.keep),
+        emergencies=got.authority.emergencies,
+        performed=performed(got.authority.tickets.found, changes, got.trail, got.authority, estate, now),
+        tolerated=replace(may, problems=(*may.problems, *exempted.problems)),
+        hits=exempted.hits,
     )
 
 
-def _unanswered(authority: Authority) -> Iterator[Gap]:
-    """Tickets and people that could not be asked for: whoever left is not noticed meanwhile."""
-    yield from (Gap(Scope(type="tickets"), why) for why in authority.tickets.unanswered)
+def _planned(
+    got: Collected,
+    violations: Sequence[Violation],
+    findings: Sequence[Finding],
+    changes: Sequence[JudgedChange],
+    unread: Hidden,
+    now: datetime,
+) -> tuple[Action, ...]:
+    """What to do about the violations, as far as people have not said already."""
+    asked = got.breakglass
+    said = sorted(asked.declarations, key=lambda one: (one.by.received_at, one.id))
+    reviews = [one for one in said if isinstance(one, Review)]
+    return plan(
+        violations,
+        findings,
+        got.known,
+        unread,
+        Counter(resource.key.account for resource in got.declared.resources),
+        now,
+        emergency=EmergencyPlan(
+            got.authority.emergencies,
+            asked.remind,
+            asked.escalate,
+            openings=tuple(one for one in said if isinstance(one, Opening)),
+            after_work={CaseKey(one.case): one for one in reviews if one.post_implementation},
+            whole=not got.trail.gaps,
+        ),
+        reviews={CaseKey(one.case): one for one in reviews if not one.post_implementation},
+        accepted_holds=asked.released,
+        observed=lambda finding: finding.stack in got.observed,
+        changes=changes,
+    )
+
+
+def _with_emergencies(got: Collected, changes: Sequence[Change], estate: Estate, now: datetime) -> Collected:
+    """With the emergencies that calls were made in, which verdicts rest on."""
+    asked, authority = got.breakglass, got.authority
+    found = fold(
+        changes,
+        asked.declarations,
+        asked.roles,
+        got.known.cases,
+        now,
+        document_within=asked.document_within,
+        environments_of=lambda key: estate.environment(key, authority.environments).sides,
+        users=Users(authority.directory),
+        sessions=got.trail.sessions,
+    )
+    return replace(got, authority=replace(authority, emergencies=found))
+
+
+def _unanswered(got: Collected) -> Iterator[Gap]:
+    """Tickets, people, freezes and replies that could not be asked for: who left, or documented, goes unnoticed."""
+    authority = got.authority
+    silent = (*authority.tickets.unanswered, *authority.tickets.merges_unread)
+    yield from (Gap(Scope(type="tickets"), why) for why in dict.fromkeys(silent))
     yield from (Gap(Scope(type="identities"), why) for why in authority.directory.unread)
+    yield from (Gap(Scope(type="calendars"), why) for why in authority.calendar.unread)
+    yield from (Gap(Scope(type="replies"), why) for why in got.breakglass.unheard)
 
 
 def _attributed(
@@ -193,14 +186,16 @@ def _states(got: Collected, changes: Sequence[Change], now: datetime) -> Told:
     return tell(got.declared, got.states, got.earlier, trail, got.authority, now, got.known.first_seen)
 
 
-def _stories(
-    got: Collected, findings: Sequence[Finding], told: Told, resources: Sequence[Resource], now: datetime
-) -> tuple[Finding, ...]:
-    """Every finding that matters, judged."""
+def _stories(got: Collected, findings: Sequence[Finding], told: Told, estate: Estate, now: datetime) -> Exempted:
+    """Every finding that matters, judged, and what of it is tolerated."""
     unsettled = moving(findings, got.declared.states)
-    judged = authorise(findings, got.authority, resources, got.known.first_seen, now, unsettled)
+    entered = emergency_findings(got.authority.emergencies, got.trail.sessions)
+    judged = authorise((*findings, *entered), got.authority, estate, got.known.first_seen, now, unsettled)
     stories = [_noted(story, told.notes) for story in judged]
-    return tuple(story for story in (*stories, *told.findings, *trail_findings(got.trail)) if _matters(story))
+    settled = frozenset(one.id for one in got.authority.emergencies if one.state == "accepted")
+    matter = [story for story in (*stories, *told.findings, *trail_findings(got.trail)) if _matters(story, settled)]
+    may = got.permissive
+    return exempt(matter, may.tolerated, now, may.digest, may.critical, got.specs, estate.shared)
 
 
 def _noted(finding: Finding, moved: Mapping[str, str]) -> Finding:
@@ -226,23 +221,32 @@ def _never_read(got: Collected) -> list[Gap]:
     ]
 
 
-def _unresolved(changes: Sequence[Change]) -> list[Limit]:
-    """Calls whose target is not known: kept, judged, and told by name."""
-    if not changes:
-        return []
-    actions = Counter(change.action for change in changes)
-    named = ", ".join(f"{action} ×{count}" if count > 1 else action for action, count in sorted(actions.items()))
-    return [Limit(Scope(), f"changes by calls whose target is not known: {named}", len(changes))]
+def _of_trail(got: Collected, attributed: Attributed) -> list[Limit]:
+    """The trail's limits, and the calls whose target is not known: kept, judged, and told by name."""
+    limits = list(got.trail.limits)
+    if attributed.unresolved:
+        actions = Counter(change.action for change in attributed.unresolved)
+        named = ", ".join(f"{action} ×{count}" if count > 1 else action for action, count in sorted(actions.items()))
+        why = f"changes by calls whose target is not known: {named}"
+        limits.append(Limit(Scope(), why, len(attributed.unresolved)))
+    return limits
 
 
-def _matters(finding: Finding) -> bool:
+def _matters(finding: Finding, settled: Set[str]) -> bool:
     """Drift, or a change that was not plainly allowed: the rest is evidence, counted and not reported one by one.
+
+    `settled` are the emergencies that were reviewed and accepted: until then each of their changes matters.
 
     What is in no configured stack is listed, and no finding by itself; nor is that something was started or stopped.
     """
     if not finding.drifts and finding.changes and all(map(_is_operation, finding.changes)):
         return False
     quiet = ("authorised", "authorised-emergency", "service-made")
+    if any(item.verdict.late for item in finding.changes):
+        return True  # that the evidence came late is told, as long as the change is looked at
+    granted = {item.verdict.grant for item in finding.changes} - {""}
+    if granted - settled or (granted and finding.differences):
+        return True  # what an emergency brought about matters until it is gone, in whatever stack it lies
     if finding.differences == finding.drifts and finding.to_explain == ():
         if finding.drifts and not finding.changes and not finding.unexplained:
             return False
@@ -279,7 +283,8 @@ def _gone(got: Collected, unread: Hidden) -> tuple[Key, ...]:
 
 def _acceptable(got: Collected, findings: Sequence[Finding]) -> tuple[Resource, ...]:
     """Readings of declared resources and their parts that no open drift speaks against."""
-    settled = ("authorised", "authorised-emergency", "service-made", "unapplied")
+    # What an emergency changed is no reference before it is reverted, or written into the code.
+    settled = ("authorised", "service-made", "unapplied")
     disputed = {
         key
         for finding in findings

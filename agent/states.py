@@ -294,7 +294,11 @@ class _Telling:
         required = (self.authority.paths or PATHS).get("manual", PATHS["manual"])
         if change.actor.kind == "unknown":
             required = tuple(name for name in required if name != "implementer")
-        asked = replace(self.authority, paths={"manual": required})
+        policies = tuple(
+            replace(one, paths={name: tests for name, tests in one.paths.items() if name == "manual"})
+            for one in self.authority.policies
+        )
+        asked = replace(self.authority, paths={"manual": required}, policies=policies)
         itself = Resource(key, {}, (key.id, stack), address=ADDRESS, stack=stack)
         found = verdict(change, (key,), asked, Estate([itself]), self.at)
         if found.outcome == "authorised":

@@ -17,8 +17,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 
 REGION = "us-east-1"
+os.environ["COLUMNS"] = "120"  # tables are as wide as the tests read them, whatever terminal runs these
+
+
+TERRAFORM = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": "400"}
+"""Variables of every terraform: with Go's usual setting the AWS provider spends a fifth of its start on collection."""
+
+LONG = ("terraform", "slow")
+"""Marks, or fixtures, of tests that take long."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first: begun last, one of them would keep a worker busy when all others are done."""
+    long = {
+        item.path
+        for item in items
+        for name in LONG
+        if item.get_closest_marker(name) or name in getattr(item, "fixturenames", ())
+    }
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -34,6 +55,29 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def service_models() -> Iterator[None]:
+    """What AWS's services look like is read once in a process, not once in every boto3 session of every test.
+
+    Clients of one session share these models anyway; to parse them takes a tenth of a second for each client.
+    """
+    read: dict[tuple[object, ...], Any] = {}
+
+    def once(load: Callable[..., Any]) -> Callable[..., Any]:
+        def shared(loader: Loader, *arguments: Any, **named: Any) -> Any:
+            key = (load, *loader.search_paths, *arguments, *sorted(named.items()))
+            if key not in read:
+                read[key] = load(loader, *arguments, **named)
+            return read[key]
+
+        return shared
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("load_service_model", "load_data_with_path"):
+            patch.setattr(Loader, name, once(getattr(Loader, name)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Endpoint URL of a moto server process that lives as long as the session."""
@@ -47,7 +91,7 @@ def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield _address(server, log)
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
 
 
 def _address(server: subprocess.Popen[bytes], log: Path) -> str:
@@ -133,7 +177,7 @@ def terraform(moto_variables: Mapping[str, str], tmp_path_factory: pytest.TempPa
         pytest.skip("the terraform binary is not on PATH")
     plugins = os.environ.get("DRIFTWARDEN_TF_PLUGIN_DIR", "")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
-    env = kept | moto_variables | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    env = kept | moto_variables | TERRAFORM
 
     def run(root: Path, *arguments: str) -> None:
         done = subprocess.run(

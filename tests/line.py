@@ -3,7 +3,7 @@
 The estate is a queue, a security group with an inline rule and a role, in one stack of one account.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ from agent.model import (
 from agent.plan import Known
 from agent.resources import load
 from agent.rules import load_rules
-from agent.scan import Collected, Reading, Scan, scan
+from agent.scan import BreakGlass, Collected, Permissive, Reading, Scan, scan
 
 SPECS = load()
 RULES = load_rules()
@@ -149,11 +149,14 @@ def passes(
     before: Sequence[StateRead] = (),
     earlier: Sequence[Finding] = (),
     pending: Sequence[Unapplied] = (),
+    breakglass: BreakGlass | None = None,
+    permissive: Permissive | None = None,
+    observed: Collection[str] = (),
 ) -> Scan:
     """One scan. `accepted` were read and accepted at `since`, or at the start of the trail's window.
 
     `gaps` are of the live side, `lost` of the declared one, `unanswered` of ticket systems. `states` are as read now,
-    `before` as the last scan read them.
+    `before` as the last scan read them. `observed` are stacks in observe mode.
     """
     trust = authority or Authority(pipelines=(Pipeline("deploy", DEPLOY, subject=SUBJECT),))
     side = live(*seen)
@@ -175,6 +178,9 @@ def passes(
             complete=complete,
             states={one.stack: one for one in before},
             earlier=tuple(earlier),
+            breakglass=breakglass or BreakGlass(),
+            permissive=permissive or Permissive(),
+            observed=frozenset(observed),
         ),
         now,
     )

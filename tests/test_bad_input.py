@@ -62,11 +62,11 @@ def test_a_rule_file_that_is_none(estate: Estate) -> None:
     estate.configure(CONFIG + '[rules]\ndirs = ["ours"]\n')
     done = estate.driftwarden("scan")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"driftwarden: {estate.folder}/ours/night-shift.yaml:1: a rule has no 'when'\n"
+    assert done.stderr == f"driftwarden: {estate.folder}/ours/night-shift.yaml:1: a rule has no 'stage'\n"
     checked = estate.driftwarden("check")
     assert checked.returncode == 3
     assert "failed   rules: " in checked.stdout
-    assert "night-shift.yaml:1: a rule has no 'when'" in checked.stdout
+    assert "night-shift.yaml:1: a rule has no 'stage'" in checked.stdout
 
 
 @pytest.mark.parametrize(

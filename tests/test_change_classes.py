@@ -1,7 +1,4 @@
-"""The change classes that must come out right: CloudTrail records in, verdicts and cases out, one row a class.
-
-A class that a later release brings says which of the planned pieces of work it waits for.
-"""
+"""The change classes that must come out right: CloudTrail records in, verdicts and cases out, one row a class."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +14,7 @@ from agent.model import (
     Case,
     CaseKey,
     Directory,
+    EmergencyRole,
     Gap,
     Key,
     Open,
@@ -28,9 +26,10 @@ from agent.model import (
     TicketEvent,
     TicketScope,
     Unapplied,
+    Update,
 )
 from agent.plan import Known
-from agent.scan import Scan
+from agent.scan import BreakGlass, Scan
 
 CONSOLE = "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
 SSO = "/aws-reserved/sso.amazonaws.com/"
@@ -330,12 +329,83 @@ def class_13() -> None:
         assert the(found) == (outcome, () if outcome == "authorised" else ("actor",))
 
 
+BREAK_GLASS = BreakGlass(roles=(EmergencyRole("break-glass", f"arn:aws:iam::{ACCOUNT}:role/break-glass"),))
+
+
+def emergency_calls(count: int = 20) -> list[dict]:
+    """Dana signs in to the emergency role at nine and calls `count` times, ten minutes apart."""
+    session = in_role("break-glass", "dana@acme.example", "ASIAEMERGENCY")
+    first = NOON.replace(hour=9)
+    return [
+        assume(user(), "break-glass", "dana@acme.example", "ASIAEMERGENCY", at="08:59:00"),
+        *(
+            record(
+                at=f"{first + timedelta(minutes=10 * number):%H:%M:%S}",
+                userIdentity=session,
+                userAgent=CONSOLE,
+                requestParameters={"queueUrl": QUEUE, "attributes": {"VisibilityTimeout": str(60 + number)}},
+            )
+            for number in range(count)
+        ),
+    ]
+
+
+def class_14() -> None:
+    calls = emergency_calls()
+    last = NOON.replace(hour=12, minute=10)
+    now_is = queue(visibility_timeout_seconds=79)
+    sides = {"declared": [queue()], "seen": [now_is], "accepted": [queue()], "records": calls}
+    found = passes(**sides, breakglass=BREAK_GLASS)
+    assert the(found) == ("pending-documentation", ())
+    (emergency,) = found.emergencies
+    assert (len(found.findings[0].changes), emergency.person) == (20, "dana")
+    (opened,) = found.actions
+    assert isinstance(opened, Open)
+    case = opened.case
+    assert (case.key, case.grant, case.stage) == (emergency.case, emergency.id, "awaiting-document")
+    assert case.deadline == emergency.deadline == last + timedelta(hours=24)
+    assert case.body.count("sqs:SetQueueAttributes") >= 20
+    assert "driftwarden document" in case.body
+    # It is answered for like a violation, and is none.
+    assert [one.rule for one in found.violations if not one.observed] == []
+
+    # The same session again, and nothing new: nobody is told twice.
+    again = passes(**sides, breakglass=BREAK_GLASS, known=Known((case,)))
+    assert again.actions == ()
+    # Nobody documents: after the deadline it is a violation.
+    late = passes(**sides, breakglass=BREAK_GLASS, known=Known((case,)), now=last + timedelta(hours=25))
+    assert the(late) == ("unauthorised", ("breakglass",))
+    (told,) = late.actions
+    assert isinstance(told, Update)
+    assert told.case.stage == "overdue"
+
+    # The role is nobody's excuse: whoever cannot be told is not in an emergency.
+    root = {"type": "Root", "principalId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "accountId": ACCOUNT}
+    by_root = passes(**{**sides, "records": [record(userIdentity=root)]}, breakglass=BREAK_GLASS)
+    assert the(by_root)[0] == "unauthorised"
+
+
 def class_15() -> None:
     late = (*ticket().history[:1], TicketEvent(NOON + timedelta(hours=2), approved_by="sam"))
     late = (*late, TicketEvent(NOON + timedelta(hours=2), state="approved"))
     found = drifted(userAgent="aws-cli/2.31.0 app/CHG-7", tickets=[ticket(history=late)])
     assert the(found)[0] == "regularised"
     assert found.findings[0].verdict.late
+
+    # Approved before, and found two hours later: authorised, and marked so for as long as the change is looked at.
+    unticketed = drifted()
+    assert the(unticketed) == ("unauthorised", ("ticket",))
+    history = {event: "unauthorised" for item in unticketed.changes for event in item.change.event_ids}
+    lately = passes(
+        declared=[queue()],
+        seen=[queue()],
+        accepted=[queue()],
+        records=[record()],
+        tickets=[ticket()],
+        authority=Authority(history=history),
+    )
+    (finding,) = lately.findings
+    assert (finding.verdict.outcome, finding.verdict.late, finding.verdict.ticket) == ("authorised", True, "CHG-7")
 
 
 def class_16() -> None:
@@ -550,6 +620,24 @@ def class_24() -> None:
     assert found.findings[0].address == "aws_security_group.web"
 
 
+def class_25() -> None:
+    done = TicketEvent(NOON + timedelta(hours=1), state="closed")
+    found = passes(
+        declared=[queue()], seen=[queue()], accepted=[queue()], tickets=[ticket(history=(*ticket().history, done))]
+    )
+    (side_by_side,) = found.performed
+    assert (side_by_side.ref, side_by_side.nothing) == ("CHG-7", True)
+    assert [(row.name, row.status) for row in side_by_side.rows] == [("aws_sqs_queue.orders", "not performed")]
+    # Performed after all: the same ticket, and the call it asked for.
+    made = passes(
+        declared=[queue(visibility_timeout_seconds=60)],
+        seen=[queue(visibility_timeout_seconds=60)],
+        records=[record(userAgent="aws-cli/2.31.0 app/CHG-7")],
+        tickets=[ticket(history=(*ticket().history, done))],
+    )
+    assert [(row.name, row.status) for row in made.performed[0].rows] == [("aws_sqs_queue.orders", "approved")]
+
+
 def class_26() -> None:
     root = {"type": "Root", "principalId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "accountId": ACCOUNT}
     found = drifted(userIdentity=root, userAgent="aws-cli/2.31.0 app/CHG-7", tickets=[ticket()])
@@ -694,7 +782,7 @@ def delayed() -> dict:
     return record(requestParameters={"queueUrl": QUEUE, "attributes": {"DelaySeconds": "15"}})
 
 
-CLASSES: dict[int, Callable[[], None] | str] = {
+CLASSES: dict[int, Callable[[], None]] = {
     1: class_1,
     2: class_2,
     3: class_3,
@@ -708,7 +796,7 @@ CLASSES: dict[int, Callable[[], None] | str] = {
     11: class_11,
     12: class_12,
     13: class_13,
-    14: "issue «Authority»: break-glass records, their form and deadline",
+    14: class_14,
     15: class_15,
     16: class_16,
     17: class_17,
@@ -719,7 +807,7 @@ CLASSES: dict[int, Callable[[], None] | str] = {
     22: class_22,
     23: class_23,
     24: class_24,
-    25: "issue «Authority»: tickets implemented on paper",
+    25: class_25,
     26: class_26,
     27: class_27,
     28: class_28,
@@ -729,10 +817,7 @@ CLASSES: dict[int, Callable[[], None] | str] = {
 
 @pytest.mark.parametrize("number", CLASSES)
 def test_change_class(number: int) -> None:
-    row = CLASSES[number]
-    if isinstance(row, str):
-        pytest.xfail(f"waits for {row}")
-    row()
+    CLASSES[number]()
 
 
 def test_every_class_has_its_row() -> None:

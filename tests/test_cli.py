@@ -20,7 +20,10 @@ from agent.cli import main
 from agent.config import load
 from agent.demo.recorder import Recorder
 
-COMMANDS = ("check", "declared", "demo", "findings", "init", "report", "rules", "scan", "trail")
+COMMANDS = (
+    *("baseline", "breakglass", "cases", "check", "declared", "demo", "except", "findings", "init", "plan", "replay"),
+    *("report", "rules", "scan", "trail", "why"),
+)
 HEAVY = ("boto3", "botocore", "sqlalchemy", "moto", "jinja2", "hcl2", "lark", "deepdiff", "apscheduler", "httpx2")
 
 
@@ -121,6 +124,7 @@ RULE = """\
 id: {name}
 title: Odd
 severity: low
+stage: enforce
 when: {{outcome: unauthorised}}
 why: w
 fix: f
@@ -132,12 +136,12 @@ examples:
 
 
 def test_the_examples_of_rules(tmp_path: Path) -> None:
-    done = called("rules", "--test")
+    done = called("rules", "test")
     assert (done.exit_code, "FAIL" in done.stdout) == (0, False)
     (tmp_path / "ours.yaml").write_text(RULE.format(name="ours", outcome="unauthorised"))
-    assert called("rules", "--test", "--dir", str(tmp_path)).exit_code == 0
+    assert called("rules", "test", "--dir", str(tmp_path)).exit_code == 0
     (tmp_path / "ours.yaml").write_text(RULE.format(name="ours", outcome="authorised"))
-    done = called("rules", "--test", "--dir", str(tmp_path))
+    done = called("rules", "test", "--dir", str(tmp_path))
     assert done.exit_code == 1
     assert [line.split()[:2] for line in done.stdout.splitlines() if "FAIL" in line] == [["FAIL", "ours"]]
 

@@ -21,23 +21,26 @@ ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
-    ("model", "clean", "paths", "shipped", "tables", "toml_file"),
-    ("config", "seal", "tags"),
+    ("model", "clean", "paths", "recurrence", "rule_file", "shipped", "tables", "toml_file"),
+    ("config", "hcl_text", "seal", "signing", "tags"),
     ("resources",),
-    ("named",),
+    ("named", "topics"),
     # The line: pure.
-    ("equal", "motion", "naming", "people", "unseen"),
-    ("explain",),
-    ("authorise", "attribute", "compare", "exposure", "rereading", "twice"),
-    ("access", "commits", "facts", "plan", "states"),
+    ("equal", "forms", "motion", "naming", "people", "risk", "unseen"),
+    ("content", "emergency", "explain", "way_back"),
+    ("authorise", "attribute", "compare", "exempt", "exposure", "rereading", "twice"),
+    ("access", "commits", "facts", "performed", "plan", "states"),
+    ("expression", "shapes"),
     ("judge",),
-    ("rules", "scan"),
+    ("collected", "replay", "rules"),
+    ("scan",),
     ("document",),
     # What reads, keeps and files.
     ("declared", "live", "store", "tickets", "trail"),
-    ("child", "directory", "filing", "ingest", "proposal", "report", "stacks", "ticketing", "watch"),
-    ("collect",),
-    ("inquiry", "settle", "survey"),
+    ("child", "declare", "directory", "filing", "freeze", "ingest", "policy_files", "proposal", "report", "risk_file"),
+    ("heard", "stacks", "ticketing", "tolerated", "watch"),
+    ("collect", "conduct", "standing"),
+    ("evidence", "inquiry", "settle", "survey"),
     ("gather",),
     ("run",),
     ("imports", "proof"),
@@ -46,13 +49,24 @@ TIERS: tuple[tuple[str, ...], ...] = (
 )
 """Modules and folders of `agent`, lowest first: each imports from lower tiers only, never from its own."""
 
-PURE = ("model", "clean", "paths", "tags", "seal", *(name for tier in TIERS[2:11] for name in tier))
+PURE = ("model", "clean", "paths", "hcl_text", "tags", "seal", *(name for tier in TIERS[2:13] for name in tier))
 """No I/O, no clock, no environment; `rules` reads rule files."""
 
 HARMLESS = {
-    *("__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "fnmatch", "functools", "hashlib"),
+    *(
+        "__future__",
+        "bisect",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "difflib",
+        "fnmatch",
+        "functools",
+        "hashlib",
+    ),
     *("hmac", "importlib", "io", "ipaddress", "itertools", "json", "math", "pkgutil", "re", "typing", "unicodedata"),
-    *("operator", "deepdiff", "jmespath", "ruamel"),
+    *("operator", "cel", "deepdiff", "jmespath", "ruamel"),
 }
 """What a pure module may import: nothing of it reaches a file, the network, a clock or the environment by itself."""
 
@@ -280,14 +294,15 @@ def test_a_resource_file_is_named_as_terraform_names_its_type() -> None:
 
 
 def test_a_rule_file_is_named_as_its_rule() -> None:
-    files = sorted((ROOT / "rules").glob("*.yaml"))
+    files = sorted(set((ROOT / "rules").glob("*.yaml")) - {ROOT / "rules" / "risk.yaml"})
     assert {path.stem: YAML(typ="safe").load(path)["id"] for path in files} == {path.stem: path.stem for path in files}
     assert len(files) >= 8
 
 
 def test_a_command_is_named_as_its_file() -> None:
     for path in sorted((AGENT / "cli").glob("[a-z]*.py")):
-        assert importlib.import_module(f"agent.cli.{path.stem}").command.name == path.stem
+        # `except` is a keyword, and no module's name.
+        assert importlib.import_module(f"agent.cli.{path.stem}").command.name == path.stem.removesuffix("_")
 
 
 def test_what_ships_is_there() -> None:

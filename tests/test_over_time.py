@@ -6,11 +6,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from line import END, GROUP_KEY, QUEUE_KEY, group, live, passes, queue, rule, ticket
+from line import END, GROUP_KEY, QUEUE_ARN, QUEUE_KEY, group, live, passes, queue, rule, ticket
+from test_change_classes import BREAK_GLASS
 from trail_records import ACCOUNT, QUEUE, assume, in_role, record, trail_of, user
 
 from agent.declared.sensitive import seal_alike, seal_calls
-from agent.model import Gap, Scope, Secret, Snapshot, TicketScope
+from agent.model import Document, Gap, Held, Open, Proof, Review, Scope, Secret, Snapshot, TicketScope, Update
+from agent.plan import Known
 from agent.scan import Scan
 from agent.seal import seal
 
@@ -155,3 +157,46 @@ def test_the_delivered_story_has_findings_of_every_sort() -> None:
     assert any(one.candidates for one in findings)
     assert violations
     assert actions
+
+
+def test_what_an_emergency_made_in_no_stack_keeps_its_case() -> None:
+    """Documented and accepted, and still there: whether or not the stacks are said to be all there are."""
+    url, arn = QUEUE.replace("orders", "backdoor"), QUEUE_ARN.replace("orders", "backdoor")
+    attributes = {"arn": arn, "url": url, "id": url, "name": "backdoor", "visibility_timeout_seconds": 30}
+    made = replace(queue(), key=replace(QUEUE_KEY, id=arn), attributes=attributes, identifiers=(url, arn, "backdoor"))
+    role = in_role("break-glass", "dana@acme.example", "ASIAEMERGENCY")
+    calls = [
+        assume(user(), "break-glass", "dana@acme.example", "ASIAEMERGENCY", at="11:59:00"),
+        record(
+            "CreateQueue",
+            userIdentity=role,
+            requestParameters={"queueName": "backdoor"},
+            responseElements={"queueUrl": url},
+        ),
+    ]
+    sides: dict[str, Any] = {
+        "declared": [queue()],
+        "seen": [queue(), made],
+        "accepted": [queue()],
+        "records": calls,
+        "complete": False,
+    }
+    first = passes(**sides, breakglass=BREAK_GLASS)
+    (opened,) = first.actions
+    assert isinstance(opened, Open)
+    said, judged = (Proof(who, "signature", END, END, who) for who in ("dana", "sam"))
+    documented = Document("d1", opened.case.key, said, "why", "INC-1", "a queue", "the on-call", "revert")
+    accepted = Review("r1", opened.case.key, replace(judged, received_at=END + timedelta(minutes=1)), True, "fine")
+    known = Known(
+        cases=(replace(opened.case, ticket="T-1"),),
+        first_seen={one.id: END for one in first.findings},
+        keys={one.id: one.key for one in first.findings},
+    )
+    later = passes(
+        **sides,
+        breakglass=replace(BREAK_GLASS, declarations=(documented, accepted)),
+        known=known,
+        now=END + timedelta(minutes=10),
+    )
+    assert [one.verdict.outcome for one in later.findings] == ["authorised-emergency"]
+    assert [(type(one), one.case.stage) for one in later.actions if not isinstance(one, Held)] == [(Update, "way-back")]

@@ -106,6 +106,7 @@ def test_a_rule_whose_example_does_not_hold(estate: Estate) -> None:
 id: odd
 title: Odd
 severity: low
+stage: enforce
 when: {outcome: unauthorised}
 why: w
 fix: f

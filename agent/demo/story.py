@@ -78,6 +78,7 @@ def tickets(now: datetime) -> str:
 
     return f"""\
 # Change tickets of the payments team. Version control is their history; each change of state is an entry.
+# Production, and identity, network or logging with it: such changes need two approvals, one of them by security.
 tickets:
   - ref: CHG-1001
     title: Build the payments estate
@@ -88,6 +89,7 @@ tickets:
     history:
       - {{at: {at(days=5)}, state: draft}}
       - {{at: {at(days=4)}, approved_by: lena}}
+      - {{at: {at(days=4)}, approved_by: kim, group: security}}
       - {{at: {at(days=4)}, state: approved}}
   - ref: CHG-1040
     title: Tune the settlement worker
@@ -98,6 +100,7 @@ tickets:
     history:
       - {{at: {at(days=9)}, state: draft}}
       - {{at: {at(days=8)}, approved_by: sam}}
+      - {{at: {at(days=8)}, approved_by: kim, group: security}}
       - {{at: {at(days=8)}, state: approved}}
       - {{at: {at(days=6)}, state: closed}}
   - ref: CHG-1043
@@ -110,6 +113,7 @@ tickets:
     history:
       - {{at: {at(days=2)}, state: draft}}
       - {{at: {at(days=1)}, approved_by: sam}}
+      - {{at: {at(days=1)}, approved_by: kim, group: security}}
       - {{at: {at(days=1)}, state: approved}}
   - ref: CHG-1044
     title: Raise the settlement batch size

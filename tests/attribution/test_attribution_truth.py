@@ -21,6 +21,9 @@ from agent.trail.read import read
 SEED = 20260302
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def changed(
     moto_server: str, reset_moto: Callable[[], None], on_moto: Callable[[], AbstractContextManager[None]]

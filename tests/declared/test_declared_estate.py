@@ -11,9 +11,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aws_schemas import fits, resource
 
 from agent import resources
+from agent.declared.language.values import to_plain
+from agent.declared.schemas import implied_type
+from agent.declared.schemas.shape import recorded
 from agent.declared.stack import Stack, read
+from agent.declared.state import read_state
 from agent.model import GLOBAL, Limit, Resource, Scope, Secret
 
 pytestmark = pytest.mark.terraform
@@ -152,3 +157,14 @@ def test_nothing_of_an_applied_estate_is_called_unapplied(stack: Stack) -> None:
     assert () == stack.snapshot.pending
     whole = [each.why for each in stack.snapshot.limits if each.scope.type == "*"]
     assert [] == [why for why in whole if "cannot be" in why]
+
+
+def test_every_resource_of_a_real_state_fits_its_schema_and_comes_back_as_it_was(estate: Path) -> None:
+    state = read_state((estate / "terraform.tfstate").read_bytes(), "state")
+    instances = [each for each in state.instances if each.type.startswith("aws_")]
+    assert len(instances) > 5
+    for each in instances:
+        attributes = each.attributes()
+        made = recorded(resource(each.type), attributes)
+        assert fits(made, implied_type(resource(each.type))), each.address
+        assert json.loads(json.dumps(to_plain(made))) == attributes, each.address

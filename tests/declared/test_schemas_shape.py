@@ -1,12 +1,11 @@
 """Values in the shape their schema says."""
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_schemas import fits, resource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,9 +16,6 @@ from agent.declared.language.types import (
     STRING,
     ListOf,
     MapOf,
-    ObjectOf,
-    SetOf,
-    Type,
 )
 from agent.declared.language.values import (
     NULL,
@@ -33,21 +29,11 @@ from agent.declared.language.values import (
     Unknown,
     Value,
     from_plain,
-    to_plain,
     type_of,
     whys,
 )
-from agent.declared.schemas import Attribute, Block, Nested, implied_type, provider
+from agent.declared.schemas import Attribute, Block, Nested, implied_type
 from agent.declared.schemas.shape import recorded, recorded_name, shaped, shaped_name
-from agent.declared.state import read_state
-
-
-def resource(type_: str) -> Block:
-    known = provider("hashicorp/aws")
-    assert known is not None
-    schema = known.resource(type_)
-    assert schema is not None
-    return schema.block
 
 
 def body(**items: Any) -> Object:
@@ -55,27 +41,6 @@ def body(**items: Any) -> Object:
     return Object(
         {name: each if isinstance(each, Unknown | Sensitive) else from_plain(each) for name, each in items.items()}
     )
-
-
-def fits(value: Value, type_: Type) -> bool:
-    """Whether a value and everything in it has the type; `Unknown` and `Null` say theirs.
-
-    An object may have more names than its type: those the schema does not have are kept.
-    """
-    match value, type_:
-        case Sensitive(), _:
-            return fits(value.value, type_)
-        case ((Null() | Unknown()), _):
-            return value.type == type_
-        case List(), ListOf(element):
-            return value.element == element and all(fits(each, element) for each in value.items)
-        case Set(), SetOf(element):
-            return value.element == element and all(fits(each, element) for each in value.items)
-        case Map(), MapOf(element):
-            return value.element == element and all(fits(each, element) for each in value.items.values())
-        case Object(), ObjectOf(attributes):
-            return all(name in value.items and fits(value.items[name], each) for name, each in attributes)
-    return type_of(value) == type_
 
 
 # --- attributes -------------------------------------------------------------------------------------------------
@@ -402,18 +367,6 @@ def test_configuration_and_state_of_the_same_rules_are_equal_whatever_their_orde
     written = shaped(block, body(ebs_block_device=[{**disk, "volume_size": "10"} for disk in disks]))
     kept = [dict.fromkeys(block.blocks["ebs_block_device"].block.attributes) | disk for disk in reversed(disks)]
     assert recorded(block, {"ebs_block_device": kept}).items["ebs_block_device"] == written.items["ebs_block_device"]
-
-
-@pytest.mark.terraform
-def test_every_resource_of_a_real_state_fits_its_schema_and_comes_back_as_it_was(estate: Path) -> None:
-    state = read_state((estate / "terraform.tfstate").read_bytes(), "state")
-    instances = [each for each in state.instances if each.type.startswith("aws_")]
-    assert len(instances) > 5
-    for each in instances:
-        attributes = each.attributes()
-        made = recorded(resource(each.type), attributes)
-        assert fits(made, implied_type(resource(each.type))), each.address
-        assert json.loads(json.dumps(to_plain(made))) == attributes, each.address
 
 
 def test_one_name_alone_is_what_it_is_in_the_whole() -> None:

@@ -448,6 +448,7 @@ def printed_block(printed: Any) -> Any:
 
 
 @pytest.mark.terraform
+@pytest.mark.sweep
 def test_the_shipped_table_says_what_the_provider_says(aws: Provider) -> None:
     if shutil.which("terraform") is None:
         pytest.skip("the terraform binary is not on PATH")

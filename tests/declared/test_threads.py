@@ -17,7 +17,7 @@ import msgspec
 import agent
 
 ROOT = Path(agent.__file__).parent
-ONE_THREAD = ("agent.tables", "agent.tickets", "agent.demo")
+ONE_THREAD = ("agent.tables", "agent.tickets", "agent.declare.", "agent.demo")
 """What these decode, one thread decodes."""
 
 

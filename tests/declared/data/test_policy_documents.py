@@ -36,7 +36,9 @@ def test_every_document_is_recorded() -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.sweep
 def test_the_provider_still_renders_so() -> None:
+    """What was recorded is held against ours in every run; whether it still is so, in `make oracle-sweep`."""
     if shutil.which("terraform") is None:
         pytest.skip("the terraform binary is not on PATH")
     plugins = os.environ.get("DRIFTWARDEN_TF_PLUGIN_DIR", "")

@@ -15,8 +15,6 @@ from our_roots import differences, evaluated
 
 from agent.declared.evaluation import Evaluated
 
-IN_EVERY_RUN = ("regions",)
-
 
 @cache
 def ours(root: str) -> Evaluated:
@@ -49,11 +47,8 @@ def test_the_roots_declare_what_they_are_meant_to() -> None:
 
 @pytest.mark.terraform
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "root",
-    # Minutes of CPU for all of them; the others are derived again by `make oracle-sweep`.
-    [pytest.param(each, marks=[] if each in IN_EVERY_RUN else pytest.mark.sweep) for each in module_oracle.roots()],
-)
+@pytest.mark.sweep  # minutes of CPU: `make oracle-sweep` derives the answers again
+@pytest.mark.parametrize("root", module_oracle.roots())
 def test_terraform_still_gives_the_recorded_answers(
     root: str, moto_variables: Mapping[str, str], moto_reset: None, tmp_path: Path
 ) -> None:

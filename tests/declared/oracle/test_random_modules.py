@@ -1,4 +1,7 @@
-"""Whatever configuration is drawn, what Terraform's plan knows of it ours knows too, and the same."""
+"""Whatever configuration is drawn, what Terraform's plan knows of it ours knows too, and the same.
+
+`scripts/oracle_sweep.py` draws many more.
+"""
 
 import shutil
 from pathlib import Path
@@ -25,7 +28,7 @@ def test_only_what_terraform_does_not_know_may_be_known() -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0])
 def test_a_random_configuration_is_what_terraform_plans(seed: int, tmp_path: Path) -> None:
     if shutil.which("terraform") is None:
         pytest.skip("the terraform binary is not on PATH")
