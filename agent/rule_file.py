@@ -43,7 +43,7 @@ class RuleFile:
         try:
             line = node.lc.data[entry][0]
         except (AttributeError, KeyError, TypeError):
-            line = getattr(getattr(node, "lc", None), "line", 0)
+            line = getattr(getattr(node, "lc", None), "line", 0) or 0  # a scalar of ruamel's may have a place of None
         return RuleError(f"{self.label}:{line + 1}: {text}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent import expression, named
@@ -329,6 +329,7 @@ def test_other_files_are_left_alone(folder: Folder) -> None:
 
 
 @given(st.text(max_size=200))
+@example("=")
 @settings(max_examples=50, deadline=None)
 def test_no_text_breaks_the_loader(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     place = tmp_path_factory.mktemp("rules")

@@ -9,12 +9,16 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from agent.clean import clean
 from agent.model import Case, Change, Declaration, EmergencyRole, Key, Opening
 from agent.people import SURE, folded
+
+SKEW = timedelta(minutes=1)
+"""How far apart the clocks of whoever opens a window and of CloudTrail, which tells whole seconds, may be: the first
+call after an opening may seem to come before it."""
 
 _ACCOUNTABLE = ("person", "unknown")
 _NOBODY = ("shared", "root")
@@ -97,8 +101,7 @@ class _Windows:
         # A name that nobody vouched for is whatever its bearer typed.
         who = folded(actor.person or (actor.name if actor.confidence >= SURE else ""))
         return (
-            # CloudTrail tells whole seconds: a call of the opening's own second came after it.
-            opening.by.said_at.replace(microsecond=0) <= change.time <= opening.until
+            opening.by.said_at - SKEW <= change.time <= opening.until
             and who in map(folded, opening.actors or (opening.by.person,))
             and _among(actor.role, opening.roles)
             and _among(change.account, opening.accounts)

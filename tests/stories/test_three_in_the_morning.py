@@ -63,6 +63,7 @@ def test_one_case_one_ticket_the_right_deadline_and_no_self_review(company: Comp
             shutil.move(file, offline)
     for _ in range(3):
         morning = company.scan()
+    assert [one["grant"] for one in morning.document["cases"]] == [grant], morning.document["cases"]
     (case,) = morning.document["cases"]
     (emergency,) = morning.document["emergencies"]
     assert (emergency["id"], emergency["calls"], emergency["incident"], emergency["late"]) == (
