@@ -8,7 +8,9 @@ from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -94,6 +96,28 @@ def parse(content: str, file: Path) -> Value:
     finally:
         events.close()
     return value
+
+
+def round_trip(content: str, file: Path) -> Any:
+    """A tree that keeps what people wrote into the file, comments too. Raises `DocumentError`."""
+    try:
+        return _yaml().load(content)
+    except (YAMLError, ValueError) as error:
+        # Values that have the look of a date and are none: ruamel.yaml builds them, our own reader does not.
+        raise DocumentError(file, 0, f"cannot be kept as it is: {error}") from error
+
+
+def dump(tree: Any) -> str:
+    """The text of a tree that `round_trip` gave, or of plain values."""
+    stream = StringIO()
+    _yaml().dump(tree, stream)
+    return stream.getvalue()
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.width = 4096  # long lines stay whole
+    return yaml
 
 
 _Event = NodeEvent | CollectionEndEvent

@@ -11,12 +11,9 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from agent.clean import clean
@@ -82,7 +79,7 @@ class Register:
                 ref = first if number == 1 else f"{first}-{number}"
                 file = self.cases / f"{ref}.yaml"
                 if not file.exists():
-                    _create(file, _dump(self._filed(case)))
+                    _create(file, document.dump(self._filed(case)))
                     return ref
                 record = _record(document.text(file), file)
                 if record.key == case.key and not record.closed:
@@ -168,11 +165,11 @@ class Register:
                 return
             if len(text.encode()) > FULL and "state" not in entry:
                 raise TicketError(f"{file}: is full, and takes no more notes", permanent=True)
-            tree = _round_trip(text, file)
+            tree = document.round_trip(text, file)
             tree["history"].append({"at": self._time(), **entry})
             if "state" in entry:
                 tree["state"] = entry["state"]
-            _replace(file, _dump(tree))
+            _replace(file, document.dump(tree))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,27 +221,6 @@ def _yaml_files(directory: Path) -> list[Path]:
 def _block(text: str) -> str:
     safe = lines(text)
     return LiteralScalarString(safe + "\n") if "\n" in safe else safe
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.width = 4096  # long lines stay whole
-    return yaml
-
-
-def _round_trip(text: str, file: Path) -> Any:
-    """A tree that keeps what people wrote into the file, comments too. Raises `DocumentError`."""
-    try:
-        return _yaml().load(text)
-    except (YAMLError, ValueError) as error:
-        # Values that have the look of a date and are none: ruamel.yaml builds them, our own reader does not.
-        raise DocumentError(file, 0, f"cannot be kept as it is: {error}") from error
-
-
-def _dump(tree: Any) -> str:
-    stream = StringIO()
-    _yaml().dump(tree, stream)
-    return stream.getvalue()
 
 
 def _create(file: Path, content: str) -> None:

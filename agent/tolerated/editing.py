@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from agent.tickets.document import DocumentError, Value, parse, text
+from agent.tickets.document import DocumentError, Value, dump, parse, round_trip, text
 from agent.tolerated.baseline import quoted
 from agent.tolerated.terms import plain
 
@@ -27,22 +24,22 @@ def with_entry(file: Path, entry: Mapping[str, Any]) -> str:
     value = parse(before, file)
     if value.data is None:
         comments = before.rstrip("\n") + "\n" if before.strip() else ""
-        return _checked(comments + _dump([_written(entry)]), file, [dict(entry)])
+        return _checked(comments + dump([_written(entry)]), file, [dict(entry)])
     if not isinstance(value.data, list):
         raise DocumentError(file, value.line, "must be a list of entries")
-    tree = _tree(before, file)
+    tree = round_trip(before, file)
     tree.append(_written(entry))
-    return _checked(_dump(tree), file, [*plain(value), dict(entry)])
+    return _checked(dump(tree), file, [*plain(value), dict(entry)])
 
 
 def with_fields(before: str, file: Path, id_: str, fields: Mapping[str, str]) -> str:
     """The text of a list of entries with fields of the entry of that id set. Raises DocumentError."""
     value = parse(before, file)
     number = position(value, id_, file)
-    tree, wanted = _tree(before, file), plain(value)
+    tree, wanted = round_trip(before, file), plain(value)
     tree[number].update(_written(fields))
     wanted[number].update(fields)
-    return _checked(_dump(tree), file, wanted)
+    return _checked(dump(tree), file, wanted)
 
 
 def position(value: Value, id_: str, file: Path) -> int:
@@ -109,26 +106,6 @@ def _written(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: LiteralScalarString(one) if isinstance(one, str) and "\n" in one else one for name, one in fields.items()
     }
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.width = 4096  # long lines stay whole
-    return yaml
-
-
-def _tree(content: str, file: Path) -> Any:
-    try:
-        return _yaml().load(content)
-    except (YAMLError, ValueError) as error:
-        # Values that have the look of a date and are none: ruamel.yaml builds them, our own reader does not.
-        raise DocumentError(file, 0, f"cannot be kept as it is: {error}") from error
-
-
-def _dump(tree: Any) -> str:
-    stream = StringIO()
-    _yaml().dump(tree, stream)
-    return stream.getvalue()
 
 
 def _checked(content: str, file: Path, wanted: Any) -> str:
