@@ -114,7 +114,7 @@ def freeze(asked: Question, terms: Terms | None, _at: datetime, explicit: bool) 
     calendar = grounds.authority.calendar
     if not calendar.asked and not calendar.freezes:
         return Test("freeze", "fail", "no change calendar is configured") if explicit else None
-    on = [one for one in grounds.freezes.at(asked.moment) if asked.change.time < one.end]
+    on = list(grounds.freezes.at(asked.moment))
     asked.narrow(*grounds.freezes.steady(asked.moment))
     if not on and not calendar.unread:
         return _ALL_CLEAR

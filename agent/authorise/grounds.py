@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.authorise import who
 from agent.authorise.applied import Merges, checks
@@ -21,6 +21,8 @@ from agent.authorise.settled import Settled
 from agent.authorise.timeline import Timeline
 from agent.authorise.weighing import Weighing
 from agent.model import Actor, Authority, Change, Emergency, Key, Merge, Pipeline, Test
+
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,8 @@ class Grounds:
         self.unread = "; ".join(sorted(tickets.merges_unread))
         self.policies = Policies(authority)
         self.weighing = Weighing(authority, estate)
-        self.freezes = Timeline((freeze.start, freeze.end, freeze) for freeze in authority.calendar.freezes)
+        # A freeze is over at its end, and both ends of a stretch belong to it.
+        self.freezes = Timeline((one.start, one.end - _INSTANT, one) for one in authority.calendar.freezes)
         self.evidence: dict[tuple[object, ...], tuple[Test, ...]] = {}
         """Answers of tests that no path need list, by what they depend on."""
         emergencies: dict[str, list[Emergency]] = defaultdict(list)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from verdict_words import Case, at, authority_of, case_of, change_of, estate_of, judged, sets, tickets
 
@@ -191,6 +191,13 @@ MOMENTS = st.lists(st.sampled_from(["-30h", "-150m", "-1h", "-30s", "0h", "1s", 
 CALLS = st.lists(st.sampled_from(["", "sets visibility_timeout_seconds=90", "sets delay_seconds=1"]), max_size=2)
 
 
+def frozen(words: str) -> Case:
+    return case_of({"ticket": "none", "change": "by zoe; names CHG-7; on queue; ", "given": words})
+
+
+# CloudTrail tells whole seconds: a call at the very end of a freeze once answered for all that were made during it.
+@example(frozen("freeze -9h 0h"), ["0h", "-150m"], [])
+@example(frozen("freeze -1h 0h"), ["-1h", "-30s", "0h", "1s"], [])
 @given(cases(), MOMENTS, CALLS)
 @law
 def test_what_was_judged_before_does_not_matter(case: Case, moments: list[str], calls: list[str]) -> None:
