@@ -172,6 +172,9 @@ def _check(config: Config, file: TomlFile) -> None:
         *((f"$.authority.breakglass.remind[{n}]", one) for n, one in enumerate(config.authority.breakglass.remind)),
         ("$.exceptions.longest", config.exceptions.longest),
         ("$.baseline.longest", config.baseline.longest),
+        ("$.daemon.grace", config.daemon.grace),
+        ("$.schedule.jitter", config.schedule.jitter),
+        *((f"$.retention.{name}", getattr(config.retention, name)) for name in ("evidence", "scans", "work")),
     ):
         try:
             duration(value)

@@ -64,6 +64,8 @@ class Stack(_Part, frozen=True):
     """Whether there is code to read. Without, state is compared with live, and what is not applied is not known."""
     mode: Literal["", "observe", "file"] = ""
     """Whether cases about it are filed; empty: as `[tickets] mode` says."""
+    schedule: str = ""
+    """When the daemon scans it by itself, as in `[schedule]`; empty: only with the whole estate."""
 
 
 class Account(_Part, frozen=True):
@@ -263,9 +265,85 @@ class StoreConfig(_Part, frozen=True):
 
 
 class ReportConfig(_Part, frozen=True):
-    """Where reports are written."""
+    """Where reports are written, and whom the weekly one is sent to."""
 
     dir: str = "reports"
+    to: tuple[str, ...] = ()
+    """E-mail addresses; empty: it is written and not sent."""
+
+
+class SmtpConfig(_Part, frozen=True):
+    """How e-mail is sent."""
+
+    host: str = ""
+    """Empty: no e-mail."""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` is for a relay on this machine."""
+    user: str = ""
+    password: str = ""
+    sender: str = ""
+    """Address it comes from; empty: `driftwarden@` and the name of this machine."""
+
+
+class DaemonConfig(_Part, frozen=True):
+    """`driftwarden daemon`."""
+
+    socket: str = "driftwarden.sock"
+    """Unix socket through which people reach the daemon; empty: none."""
+    people: dict[str, str] = {}
+    """Unix user, or `uid:1001`, → id in the identity map."""
+    listen: str = "127.0.0.1:9464"
+    """Loopback address of `/healthz`, `/readyz` and `/metrics`; empty: none."""
+    grace: str = "30s"
+    """How long running work may take after SIGTERM before it is killed."""
+    heartbeat: str = ""
+    """URL of a dead man's switch, asked for after each scan of the estate that ended; empty: none."""
+    log: Literal["debug", "info", "warning"] = "info"
+    """The least that is logged."""
+
+
+class ScheduleConfig(_Part, frozen=True):
+    """When the daemon does what: every so long (`6h`), or the five fields of cron (`0 8 * * mon`)."""
+
+    timezone: str = "UTC"
+    """Time zone of cron fields: `Europe/Berlin`."""
+    jitter: str = "2m"
+    """Up to so much later, differently for each job."""
+    scan: str = "6h"
+    """The whole estate."""
+    trail: str = "5m"
+    """What the trail brought is judged, and what it touched read again."""
+    reevaluate: str = "1h"
+    """Open findings are read and judged again: tickets come late."""
+    remind: str = "15m"
+    """Replies are read, emergencies reminded of."""
+    report: str = "0 8 * * mon"
+    """The weekly report."""
+    backup: str = "0 3 * * *"
+    """Backups, where `[backup] dir` is given."""
+    prune: str = "30 3 * * *"
+    """What is kept longer than `[retention]` asks, evidence never."""
+
+
+class RetentionConfig(_Part, frozen=True):
+    """How long the store keeps what; `[trail] keep` says it of the trail."""
+
+    evidence: str = "2557d"
+    """Ledger, verdicts and their grounds, cases, declarations: seven years. Only two people together remove it."""
+    scans: str = "400d"
+    """Documents of scans."""
+    work: str = "30d"
+    """What is of use to nobody but driftwarden: units of scans, deliveries that arrived, runs of jobs."""
+
+
+class BackupConfig(_Part, frozen=True):
+    """Copies of store and keys."""
+
+    dir: str = ""
+    """Folder; empty: none are made by themselves."""
+    keep: Annotated[int, Meta(ge=1)] = 14
+    """The newest so many stay."""
 
 
 class RulesConfig(_Part, frozen=True):
@@ -293,6 +371,11 @@ class Config(_Part, frozen=True):
     store: StoreConfig = StoreConfig()
     report: ReportConfig = ReportConfig()
     rules: RulesConfig = RulesConfig()
+    smtp: SmtpConfig = SmtpConfig()
+    daemon: DaemonConfig = DaemonConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    retention: RetentionConfig = RetentionConfig()
+    backup: BackupConfig = BackupConfig()
 
     base: str = ""
     """Directory of the file; set by `load`."""

@@ -294,7 +294,15 @@ def test_every_key_is_documented_with_its_type_and_default(heading: str, keys: l
 
 
 def test_the_example_configuration_works_and_shows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = ("ROUNDUP_PASSWORD", "JIRA_TOKEN", "SERVICENOW_PASSWORD", "GITHUB_TOKEN", "GITLAB_TOKEN", "REDMINE_KEY")
+    secrets = (
+        "ROUNDUP_PASSWORD",
+        "JIRA_TOKEN",
+        "SERVICENOW_PASSWORD",
+        "GITHUB_TOKEN",
+        "GITLAB_TOKEN",
+        "REDMINE_KEY",
+        "SMTP_PASSWORD",
+    )
     for name in secrets:
         monkeypatch.setenv(name, "s3cret")
     (example,) = [block for block in blocks(CONFIGURATION, "toml") if "[estate]" in block]

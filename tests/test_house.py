@@ -22,12 +22,12 @@ AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
     ("model", "clean", "paths", "recurrence", "rule_file", "shipped", "tables", "toml_file"),
-    ("config", "hcl_text", "seal", "signing", "tags"),
+    ("config", "hcl_text", "seal", "signing", "tags", "vitals"),
     ("resources",),
     ("named", "topics"),
     # The line: pure.
     ("equal", "forms", "motion", "naming", "people", "risk", "unseen"),
-    ("content", "emergency", "explain", "way_back"),
+    ("content", "emergency", "explain", "focus", "way_back"),
     ("authorise", "attribute", "compare", "exempt", "exposure", "rereading", "twice"),
     ("access", "commits", "facts", "performed", "plan", "states"),
     ("expression", "shapes"),
@@ -36,15 +36,16 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("scan",),
     ("document",),
     # What reads, keeps and files.
-    ("declared", "live", "store", "tickets", "trail"),
+    ("declared", "live", "mail", "store", "tickets", "trail"),
     ("child", "declare", "directory", "filing", "freeze", "ingest", "policy_files", "proposal", "report", "risk_file"),
-    ("heard", "stacks", "ticketing", "tolerated", "watch"),
+    ("heard", "stacks", "ticketing", "tolerated", "upkeep", "watch"),
     ("collect", "conduct", "standing"),
     ("evidence", "inquiry", "settle", "survey"),
     ("gather",),
     ("run",),
-    ("imports", "proof"),
-    ("demo",),
+    ("events", "imports", "proof", "status", "work"),
+    ("control", "demo"),
+    ("daemon",),
     ("cli",),
 )
 """Modules and folders of `agent`, lowest first: each imports from lower tiers only, never from its own."""
