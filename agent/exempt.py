@@ -69,16 +69,17 @@ def exempt(
     findings: Sequence[Finding],
     tolerated: Tolerated,
     now: datetime,
-    digest: Callable[[Drift], str],
+    digests: Callable[[Drift], Collection[str]],
     critical: Callable[[Finding], bool],
     specs: Mapping[str, Spec],
     shared: Collection[str] = (),
 ) -> Exempted:
     """The findings with what is tolerated now marked `excepted` or `baselined`.
 
-    `digest` is the keyed hash of a difference's live value, `critical` says what no baseline may hold, `shared` are
-    the addresses that more than one stack has: for them an exception must name the stack. A difference whose live
-    value is not the baseline's is new. Findings about the trail and about states are never exempted.
+    `digests` are the keyed hashes of a difference's live value, one for each install key, `critical` says what no
+    baseline may hold, `shared` are the addresses that more than one stack has: for them an exception must name the
+    stack. A difference whose live value is not the baseline's is new. Findings about the trail and about states are
+    never exempted.
     """
     exceptions = _Exceptions(tolerated.exceptions, now, frozenset(shared))
     baseline: dict[_Place, list[Baselined]] = defaultdict(list)
@@ -95,7 +96,7 @@ def exempt(
         if held and critical(finding):
             problems += [_ignored(entry, finding) for entry in held]
         elif held:
-            work.baseline(baseline, digest)
+            work.baseline(baseline, digests)
         out.append(work.finding())
         hits += work.hits()
     return Exempted(tuple(out), tuple(hits), tuple(dict.fromkeys(problems)))
@@ -235,12 +236,14 @@ class _Exempting:
         self.candidates = self.exceptions.of(self.story)
         self.fates = [self._excepted((drift.part or drift.key, drift.attribute)) for drift in self.story.differences]
 
-    def baseline(self, entries: Mapping[_Place, Sequence[Baselined]], digest: Callable[[Drift], str]) -> None:
+    def baseline(
+        self, entries: Mapping[_Place, Sequence[Baselined]], digests: Callable[[Drift], Collection[str]]
+    ) -> None:
         """Give the differences that no exception covers, and that are as they were adopted, to the baseline."""
         for number, drift in enumerate(self.story.differences):
             held = entries.get(_place(drift), ()) if self.fates[number] is None else ()
-            value = digest(drift) if held else ""
-            found = next((entry for entry in held if entry.digest == value), None)
+            values = digests(drift) if held else ()
+            found = next((entry for entry in held if entry.digest in values), None)
             if found is not None:
                 self.fates[number] = _Fate("baselined", found.id)
                 since = found.since or found.until

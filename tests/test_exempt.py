@@ -89,7 +89,7 @@ def exempted(
     shared: Sequence[str] = (),
 ) -> Exempted:
     tolerated = Tolerated(tuple(exceptions), tuple(baseline))
-    return exempt(findings, tolerated, now, digest, critical, SPECS, shared)
+    return exempt(findings, tolerated, now, lambda one: (digest(one),), critical, SPECS, shared)
 
 
 # --- exceptions ----------------------------------------------------------------------------------------------

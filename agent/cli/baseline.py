@@ -76,13 +76,13 @@ def approve(file: Path, key: Path | None, config: str) -> None:
     from agent.config import duration
     from agent.run import install_key
     from agent.tolerated.approving import approve_baseline
-    from agent.tolerated.digests import install_mark
+    from agent.tolerated.digests import install_marks
 
     with said():
         at = office(config)
-        mark = install_mark(install_key(at.config.path(at.config.store.key)))
+        marks = install_marks(install_key(at.config.path(at.config.store.key)))
         longest = duration(at.config.baseline.longest)
-        found = approve_baseline(file, longest, at.approvals, mark, key_file(key), at.now)
+        found = approve_baseline(file, longest, at.approvals, marks, key_file(key), at.now)
     click.echo(f"{file}: {len(found.entries)} differences are approved until {found.until:%Y-%m-%d}")
 
 
@@ -99,14 +99,14 @@ def list_(config: str, output: str) -> None:
     from agent.report.text import table
     from agent.run import install_key
     from agent.tolerated.baseline import read
-    from agent.tolerated.digests import install_mark
+    from agent.tolerated.digests import install_marks
     from agent.tolerated.shown import HEADS, baseline_rows, cells
 
     with said():
         at = office(config)
         folder, longest = at.config.path(at.config.baseline.dir), duration(at.config.baseline.longest)
-        mark = install_mark(install_key(at.config.path(at.config.store.key)))
-        found = read(folder, longest, at.approvals, at.now, mark)
+        marks = install_marks(install_key(at.config.path(at.config.store.key)))
+        found = read(folder, longest, at.approvals, at.now, marks)
         rows = baseline_rows(found.files, uses_of(at.config), at.now)
     if output == "json":
         click.echo(json.dumps([row.told() for row in rows], indent=2))

@@ -25,7 +25,7 @@ from agent.declared.state import Steps
 from agent.model import Act, ApprovedPlan, PlannedChange, Secret, Unknown
 from agent.named import load as named
 from agent.resources import WEIRD, Attributes, Spec, identity, load
-from agent.seal import seal
+from agent.seal import newest, seal
 
 MAX_BYTES = 50 * 1024 * 1024
 """Largest plan read."""
@@ -239,6 +239,7 @@ def _sealed(each: _ResourceChange, after: Attributes, spec: Spec | None, key: by
 
     What equals something sensitive is too: the provider copies `tags` into `tags_all` without the mark.
     """
+    key = newest(key)  # what stands in a plan goes into the store with the verdict
     marks = each.change.after_sensitive
     told = [(name,) for name in after] if marks is True else list(_paths(marks))
     if len(told) > MAX_MARKS:

@@ -16,7 +16,7 @@ from agent.declared.evaluation import DeclaredInstance
 from agent.declared.language.values import SENSITIVE, List, Map, Object, Sensitive, Tuple, Value, flags
 from agent.declared.state import Steps
 from agent.model import GLOBAL, Change, Entry, Key, Resource, Secret, Snapshot, Touch
-from agent.seal import seal
+from agent.seal import newest, seal
 
 Call = TypeVar("Call", Change, Entry)
 
@@ -105,7 +105,7 @@ def call_sealer(declared: Snapshot, key: bytes) -> Callable[[Call], Call]:
             known = patterns.get((resource.key.type, name))
             if known is None or _holds_secret(resource.attributes):
                 patterns[resource.key.type, name] = resource
-    return _Calls(patterns, Hidden(declared.gaps), key).sealed
+    return _Calls(patterns, Hidden(declared.gaps), newest(key)).sealed
 
 
 @dataclass(frozen=True, slots=True)

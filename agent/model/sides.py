@@ -30,6 +30,8 @@ class Secret:
 
     digest: str
     """HMAC-SHA-256 under the install key, hex."""
+    older: tuple[str, ...] = field(default=(), compare=False)
+    """The same under the install keys before it, newest first, where its reader has them. Not kept."""
 
     def __str__(self) -> str:
         return f"(sensitive, {self.digest[:8]})"

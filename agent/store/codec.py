@@ -76,12 +76,21 @@ def decode(kind: type[T], text: str | bytes) -> T:
     Raises ValueError when the text is not JSON, names something this version does not know, or holds another type.
     """
     try:
-        value = _read(text)
+        value = _reader(text)
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"stored value does not fit this version of the model: {error}") from None
     if not isinstance(value, kind):
         raise ValueError(f"stored value is a {type(value).__name__}, expected a {kind.__name__}")
     return value
+
+
+def remember(most: int) -> None:
+    """From now on this process keeps so many of the values it decoded, and gives the same one for the same text.
+
+    For one that reads the same rows again and again. Values are not to be changed in any case.
+    """
+    global _reader  # noqa: PLW0603  one process, one way to read
+    _reader = functools.lru_cache(maxsize=most)(_read)
 
 
 # --- writing -------------------------------------------------------------------------------------------------
@@ -252,3 +261,6 @@ _RESTORERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
 
 def _paired(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return {key: item for key, item in items}  # noqa: C416 - dict() of lists of two is what the type checker refuses
+
+
+_reader: Callable[[str | bytes], Any] = _read

@@ -7,25 +7,37 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, create_engine, event, make_url, text
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from agent.store import schema
+from agent.store import schema, versions
+from agent.store.turn import Turn
 
 WAIT_MS = 30_000
 """How long a writer waits for another one."""
+IDLE_MS = 60_000
+"""How long a transaction may do nothing; PostgreSQL ends it then."""
 WAL_SAFE = (3, 51, 3)
 """First SQLite without the WAL-reset bug, which corrupts a database two connections write to
 (https://sqlite.org/wal.html#walresetbug)."""
 
+_ADVICE = {
+    "database or disk is full": "nothing was written; make room where the store is, and it goes on by itself",
+    "disk I/O error": "nothing was written; the disk is full, read-only or broken: see the system's log",
+    "readonly database": "its file or folder may not be written by this user, or the file system is read-only",
+    "unable to open database file": "its file or folder may not be written by this user, or the disk is full",
+    "database is locked": f"another process has been writing for {WAIT_MS // 1000} s: see what has it open (fuser)",
+    "malformed": "it is damaged: stop driftwarden, and restore a backup (`driftwarden db restore`)",
+    "No space left on device": "nothing was written; make room where the server keeps its data",
+}
+"""What a driver says → what to do."""
 _AT_ONCE = 1_000
 _SCHEMA_LOCK = 0x44726674
 _WRITES = "driftwarden_writes"
@@ -35,6 +47,10 @@ class StoreError(Exception):
     """The store cannot be opened, read or written; the message says which one, why, and what would be right."""
 
 
+class Fenced(StoreError):  # noqa: N818 - it says what this process is
+    """Another process leads this store now: nothing was written, and nothing more may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open database. Safe to share between threads, not across a fork."""
@@ -42,35 +58,59 @@ class Database:
     engine: Engine
     name: str
     """Its URL without the password."""
-    turn: AbstractContextManager[Any]
-    """Held while this process writes: SQLite's own waiting polls and is not fair."""
+    turn: Callable[[], AbstractContextManager[None]]
+    """Held while something is written: SQLite's own waiting polls ever more seldom, and starves who came first."""
+    fence: int | None = None
+    """The number that must still be the leader's for anything to be written; None: whoever leads."""
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None on PostgreSQL."""
+        on_file = self.engine.dialect.name == "sqlite"
+        return Path(self.engine.url.database or "") if on_file else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises StoreError."""
-        with self._errors(), self.engine.connect() as connection, connection.begin():
+        with self.errors(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds SQLite's write lock from its start: it never has to give up half-way.
 
-        All of it is kept, or on any exception nothing. Raises StoreError.
+        All of it is kept, or on any exception nothing. Raises StoreError, and Fenced where another leads.
         """
         writer = self.engine.execution_options(**{_WRITES: True})
-        with self._errors(), self.turn, writer.connect() as connection, connection.begin():
+        with self.errors(), self.turn(), writer.connect() as connection, connection.begin():
+            self._check(connection)
             yield connection
 
+    def _check(self, connection: Connection) -> None:
+        """That the fence holds, and will until the transaction ends: on PostgreSQL its row is held."""
+        if self.fence is None:
+            return
+        query = select(schema.leadership.c.fence).with_for_update(read=True, key_share=True)
+        leads = connection.scalar(query)
+        if leads != self.fence:
+            raise Fenced(
+                f"store {self.name}: this process wrote under number {self.fence}, and now {leads or 'nobody'} leads: "
+                "another daemon took over; stop this one"
+            )
+
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def errors(self) -> Iterator[None]:
+        """What the driver raises comes out as StoreError."""
         try:
             yield
         except (StatementError, PoolTimeoutError) as error:
             raise StoreError(f"store {self.name}: {_reason(error)}") from error
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, fence: int | None = None) -> Database:
     """The database at the URL (`sqlite:///path`, `postgresql://…`), its schema created if it is empty.
+
+    With a `fence` it takes writes only as long as that number leads.
 
     Raises StoreError: the URL is no store, the database cannot be reached, belongs to another program or another
     version of this one.
@@ -81,15 +121,34 @@ def open_database(url: str) -> Database:
         _make_file(Path(parsed.database or ""))
     database = Database(
         engine=_engine(parsed, on_file),
-        name=parsed.render_as_string(hide_password=True).replace("+psycopg", "", 1),
-        turn=threading.Lock() if on_file else nullcontext(),
+        name=_named(parsed),
+        turn=Turn(Path(parsed.database or "")).taken if on_file else nullcontext,
     )
     try:
         _ensure_schema(database)
     except StoreError:
         database.engine.dispose()
         raise
-    return database
+    return replace(database, fence=fence)
+
+
+def version_of(url: str) -> int | None:
+    """Version of the schema of the store at the URL, which is left as it is; None: there is none yet.
+
+    Raises StoreError.
+    """
+    parsed = _parsed(url)
+    on_file = parsed.get_backend_name() == "sqlite"
+    if on_file and not Path(parsed.database or "").exists():
+        return None
+    database = Database(_engine(parsed, on_file), _named(parsed), nullcontext)
+    try:
+        with database.read() as connection:
+            return versions.found(connection)
+    except LookupError as error:
+        raise StoreError(f"store {database.name}: {error}; give driftwarden a database of its own") from None
+    finally:
+        database.engine.dispose()
 
 
 def journal_mode(version: tuple[int, int, int]) -> str:
@@ -121,6 +180,10 @@ def _parsed(url: str) -> URL:
     if parsed.host or parsed.query or parsed.database in (None, "", ":memory:"):
         raise StoreError("store: SQLite needs a file and nothing else: sqlite:///relative/path or sqlite:////absolute")
     return parsed
+
+
+def _named(url: URL) -> str:
+    return url.render_as_string(hide_password=True).replace("+psycopg", "", 1)
 
 
 def _make_file(path: Path) -> None:
@@ -176,6 +239,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _set_postgresql(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {WAIT_MS}")
+        # A process that was stopped half-way must not keep the next leader from taking over.
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
         # A server may be set to answer before the disk has it; evidence may not.
         cursor.execute("SET synchronous_commit = on")
     connection.commit()
@@ -184,7 +249,7 @@ def _set_postgresql(connection: Any, _record: object) -> None:
 def _ensure_schema(database: Database) -> None:
     try:
         with database.read() as connection:
-            version = schema.found(connection)
+            version = versions.found(connection)
         if version is None or 0 < version < schema.VERSION:
             version = _brought_up(database)
     except LookupError as error:
@@ -201,17 +266,43 @@ def _brought_up(database: Database) -> int:
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
-        version = schema.found(connection)
+        version = versions.found(connection)
         if version is None:
-            schema.create(connection)
+            versions.create(connection)
         elif 0 < version < schema.VERSION:
-            schema.upgrade(connection, version)
+            if database.file is not None:
+                _set_aside(database.file, version)
+            versions.upgrade(connection, version)
         else:
             return version
         return schema.VERSION
 
 
+def _set_aside(file: Path, version: int) -> None:
+    """A copy of the store as it is before an upgrade: what an older driftwarden goes back to.
+
+    Raises StoreError where there is no room for it: then nothing is upgraded.
+    """
+    copy = file.with_name(f"{file.name}.version-{version}")
+    partial = file.with_name(f"{copy.name}.partial")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(partial)) as new:
+            old.backup(new)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.rename(copy)
+    except (sqlite3.Error, OSError) as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise StoreError(
+            f"store {file}: its schema is version {version}, and it cannot be copied before it is brought up to "
+            f"{schema.VERSION}: {error}; make room beside it. Nothing was changed"
+        ) from None
+
+
 def _reason(error: StatementError | PoolTimeoutError) -> str:
-    """First line of what the driver says; further lines of PostgreSQL quote the data."""
+    """First line of what the driver says, and what to do; further lines of PostgreSQL quote the data."""
     said = error.orig if isinstance(error, StatementError) and error.orig else error
-    return (str(said).strip() or type(said).__name__).splitlines()[0]
+    line = (str(said).strip() or type(said).__name__).splitlines()[0]
+    return line + next((f": {advice}" for text, advice in _ADVICE.items() if text in line), "")

@@ -6,7 +6,8 @@ Hides how an event becomes bytes and who may append next. Event n has the hash
 
 over canonical JSON (ASCII, sorted keys, no spaces; only strings, integers, booleans, null, lists and objects), the
 hash before the first being 32 zero bytes. The chain shows an edited, deleted, inserted or moved event by itself; that
-its end was cut off, or all of it written anew, shows only against a head kept elsewhere.
+its end was cut off, or all of it written anew, shows only against a head kept elsewhere. Where two people had its
+beginning pruned, an event `store.pruned` holds the last hash of what was cut, and the rest is held against that.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _GENESIS = bytes(32).hex()
 _APPEND_LOCK = 0x44726675
 _BATCH = 5_000
 _FAULTS = 20
+PRUNED = "store.pruned"
+"""Kind of the event that says what was cut: `through`, the number of the last event of it, and its `hash`."""
 
 _events = schema.events
 
@@ -60,6 +63,8 @@ class Verification:
     head: Head
     faults: tuple[str, ...]
     """The first of them, in words; empty: every event is as it was appended, as far as the chain can tell."""
+    begins: Head = Head()
+    """What was pruned before the first event; the beginning of all where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,8 @@ class Ledger:
 
     def verify(self, head: Head | None = None) -> Verification:
         """Recomputes the chain; with a head written down earlier, also that the ledger still contains it."""
-        last = Head()
-        at_head = _GENESIS if head is not None and head.seq == 0 else ""
+        begins = last = self._cut()
+        at_head = last.hash if head is not None and head.seq == last.seq else ""
         faults: list[str] = []
         try:
             for row in self._walk():
@@ -98,9 +103,22 @@ class Ledger:
         except ValueError as error:
             faults.append(f"an event after {last.seq} cannot be read: {error}")
         if head is not None and at_head != head.hash:
-            said = "is another one" if at_head else f"is missing: the ledger ends at {last.seq}"
+            missing = "was pruned: give a later one" if head.seq < begins.seq else f"the ledger ends at {last.seq}"
+            said = "is another one" if at_head else f"is missing: {missing}"
             faults.append(f"event {head.seq}, the head given, {said}")
-        return Verification(last, tuple(faults[:_FAULTS]))
+        return Verification(last, tuple(faults[:_FAULTS]), begins)
+
+    def _cut(self) -> Head:
+        """Where the ledger begins: behind what an event in it says was pruned, else at the beginning of all."""
+        with self.database.read() as connection:
+            first: int | None = connection.scalar(select(_events.c.seq).order_by(_events.c.seq).limit(1))
+            if first is None or first == 1:
+                return Head()
+            said = connection.execute(select(_events.c.body).where(_events.c.kind == PRUNED)).scalars().all()
+        for cut in map(json.loads, said):
+            if cut.get("through") == first - 1 and isinstance(cut.get("hash"), str):
+                return Head(first - 1, cut["hash"])
+        return Head()
 
     def _walk(self) -> Iterator[Any]:
         """Every row in order, in short transactions: a long one would keep SQLite's writers waiting."""

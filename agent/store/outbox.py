@@ -7,7 +7,7 @@ case leave in order, and nothing of a case leaves before its opening has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -53,30 +53,66 @@ class Outbox:
 
     def claim(self, owner: str, now: datetime, lease: timedelta) -> Entry | None:
         """The oldest entry that is due and whose turn it is, held until `now + lease`; None when there is none."""
+        return next(iter(self.claim_some(owner, now, lease, 1)), None)
+
+    def claim_some(self, owner: str, now: datetime, lease: timedelta, most: int) -> tuple[Entry, ...]:
+        """So many of them at once, the oldest first, each of another case."""
         query = (
             _with_ticket(_due(now), not_(_blocked()))
             .order_by(_outbox.c.id)
-            .limit(1)
+            .limit(most)
             .with_for_update(skip_locked=True, of=_outbox)
         )
         with self.database.write() as connection:
-            row = connection.execute(query).one_or_none()
-            if row is None:
-                return None
-            claimed = {
-                "state": "sending",
-                "owner": owner,
-                "lease_until": now + lease,
-                "fence": row.fence + 1,
-                "attempts": row.attempts + 1,
-            }
-            connection.execute(update(_outbox).where(_outbox.c.id == row.id).values(claimed))
-            return _entry({**row._mapping, **claimed})
+            rows = connection.execute(query).all()
+            claimed = {"state": "sending", "owner": owner, "lease_until": now + lease}
+            counted = {"fence": _outbox.c.fence + 1, "attempts": _outbox.c.attempts + 1}
+            if rows:
+                its = _outbox.c.id.in_([row.id for row in rows])
+                connection.execute(update(_outbox).where(its).values(**claimed, **counted))
+        return tuple(
+            _entry({**row._mapping, **claimed, "fence": row.fence + 1, "attempts": row.attempts + 1}) for row in rows
+        )
+
+    def give_back(self, entries: Iterable[Entry]) -> None:
+        """What was claimed and not tried is due again, as if it had not been."""
+        with self.database.write() as connection:
+            for entry in entries:
+                values = {"state": "waiting", "lease_until": None, "attempts": entry.attempts - 1}
+                _change(connection, entry, values)
+
+    def owners(self) -> frozenset[str]:
+        """Who holds something."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(_outbox.c.owner).where(_outbox.c.state == "sending").distinct())
+            return frozenset(row.owner for row in rows)
+
+    def abandoned(self, owners: Iterable[str], now: datetime) -> None:
+        """What these held is due: they are known to be gone."""
+        held = and_(_outbox.c.state == "sending", _outbox.c.owner.in_(list(owners)))
+        with self.database.write() as connection:
+            connection.execute(update(_outbox).where(held).values(lease_until=now))
 
     def sent(self, entry: Entry, ref: str, now: datetime) -> bool:
         """It is filed under this reference. False: the lease was lost and another sender has the entry."""
-        body = {"outbox": entry.dedup_key, "ref": ref}
-        return self._end(entry, {"state": "sent", "remote_ref": ref, "error": ""}, ("case.filed", body), now)
+        return self.sent_all([(entry, ref)], now) == 1
+
+    def sent_all(self, filed: Sequence[tuple[Entry, str]], now: datetime) -> int:
+        """They are filed under these references, in one transaction; how many of them were still ours."""
+        events: list[tuple[str, ledger.Body]] = []
+        with self.database.write() as connection:
+            ledger.lock(connection)
+            for entry, ref in filed:
+                values = {"state": "sent", "remote_ref": ref, "error": "", "lease_until": None}
+                if not _change(connection, entry, values):
+                    continue
+                if isinstance(entry.action, Open):
+                    key = entry.action.case.key
+                    connection.execute(update(_cases).where(_cases.c.key == key).values(ticket=ref))
+                events.append(("case.filed", {"outbox": entry.dedup_key, "ref": ref}))
+            if events:
+                ledger.append(connection, events, now)
+        return len(events)
 
     def retry(self, entry: Entry, error: str, next_at: datetime) -> bool:
         """It could not be filed now: again from `next_at` on. False as in `sent`."""
@@ -87,7 +123,12 @@ class Outbox:
     def dead(self, entry: Entry, error: str, now: datetime) -> bool:
         """It can never be filed as it is: stays, with the error, until `revive`. False as in `sent`."""
         body = {"outbox": entry.dedup_key, "error": error}
-        return self._end(entry, {"state": "dead", "error": error}, ("case.not-filed", body), now)
+        with self.database.write() as connection:
+            ledger.lock(connection)
+            if not _change(connection, entry, {"state": "dead", "error": error, "lease_until": None}):
+                return False
+            ledger.append(connection, [("case.not-filed", body)], now)
+            return True
 
     def revive(self, now: datetime) -> int:
         """Makes every dead entry due again (someone has put right what stopped them); gives how many."""
@@ -100,17 +141,6 @@ class Outbox:
         with self.database.read() as connection:
             rows = connection.execute(_with_ticket(_outbox.c.state != "sent").order_by(_outbox.c.id)).all()
         return tuple(_entry(row._mapping) for row in rows)
-
-    def _end(self, entry: Entry, values: Mapping[str, Any], event: tuple[str, ledger.Body], now: datetime) -> bool:
-        with self.database.write() as connection:
-            ledger.lock(connection)
-            if not _change(connection, entry, {**values, "lease_until": None}):
-                return False
-            if values["state"] == "sent" and isinstance(entry.action, Open):
-                key = entry.action.case.key
-                connection.execute(update(_cases).where(_cases.c.key == key).values(ticket=values["remote_ref"]))
-            ledger.append(connection, [event], now)
-            return True
 
 
 def enqueue(connection: Connection, dedup: str, action: Action, now: datetime) -> None:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Connection, select, update
 
 from agent.model import Action, FindingId, Hit, Key, StateRead, Status
-from agent.store import cases, findings, ledger, policy, readings, schema, states, tolerated, units
+from agent.store import cases, findings, ledger, looks, policy, readings, schema, states, tolerated, units
 from agent.store.database import Database, StoreError
 from agent.store.findings import Seen
 from agent.store.policy import PolicyFile
 from agent.store.readings import Reading
 from agent.store.units import Unit
+
+ScanKind = Literal["whole", "stack", "trail", "open", "remind"]
+"""What a scan looks at: the whole estate, one stack, what the trail touched, open findings, or nothing but replies."""
 
 _scans = schema.scans
 
@@ -34,6 +38,9 @@ class Scan:
     status: Status | None
     config_sha256: str
     ruleset_sha256: str
+    kind: ScanKind = "whole"
+    read_at: datetime | None = None
+    """When it had read what it read; None: it read nothing, has not ended, or is of an older version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,11 @@ class ScanCommit:
     """What exceptions and the baseline covered."""
     policy: tuple[PolicyFile, ...] = ()
     """Files that verdicts rest on and that are not as the last scan found them."""
+    kind: ScanKind = "whole"
+    read_at: datetime | None = None
+    """When it had read what it read."""
+    looked: tuple[Key, ...] = ()
+    """What a scan that is not of the whole estate read: see `Looks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +82,34 @@ class Scans:
 
     database: Database
 
-    def begin(self, run_id: str, started_at: datetime, config_sha256: str, ruleset_sha256: str) -> None:
+    def begin(
+        self, run_id: str, started_at: datetime, config_sha256: str, ruleset_sha256: str, kind: ScanKind = "whole"
+    ) -> None:
         """A scan has begun. Raises StoreError for a run id that was used before."""
         row = {
             "run_id": run_id,
             "started_at": started_at,
             "config_sha256": config_sha256,
             "ruleset_sha256": ruleset_sha256,
+            "kind": kind,
         }
         with self.database.write() as connection:
             if connection.scalar(select(_scans.c.run_id).where(_scans.c.run_id == run_id)) is not None:
                 raise StoreError(f"store {self.database.name}: there is a scan {run_id} already")
             connection.execute(_scans.insert(), row)
 
-    def last(self, limit: int = 20) -> tuple[Scan, ...]:
-        """The scans begun last, newest first."""
+    def last(self, limit: int = 20, kind: ScanKind | None = None) -> tuple[Scan, ...]:
+        """The scans begun last (with `kind`, of that kind), newest first."""
         columns = [column for column in _scans.c if column.name != "document"]
-        query = select(*columns).order_by(_scans.c.started_at.desc(), _scans.c.run_id.desc()).limit(limit)
+        query = select(*columns) if kind is None else select(*columns).where(_scans.c.kind == kind)
+        query = query.order_by(_scans.c.started_at.desc(), _scans.c.run_id.desc()).limit(limit)
         with self.database.read() as connection:
             return tuple(Scan(**row._mapping) for row in connection.execute(query))
 
     def document(self, run_id: str | None = None) -> bytes | None:
-        """The document of a scan (None: of the one that ended last); None where there is none."""
+        """The document of a scan (None: of the last that ended of the whole estate); None where there is none."""
         query = select(_scans.c.document).where(_scans.c.finished_at.is_not(None))
-        if run_id is not None:
-            query = query.where(_scans.c.run_id == run_id)
+        query = query.where(_scans.c.kind == "whole" if run_id is None else _scans.c.run_id == run_id)
         with self.database.read() as connection:
             return connection.scalar(query.order_by(_scans.c.finished_at.desc(), _scans.c.run_id.desc()).limit(1))
 
@@ -121,6 +136,7 @@ class Scans:
             states.keep(connection, run, at, scan.states)
             tolerated.record(connection, scan.hits, at)
             policy.record(connection, scan.policy, at)
+            looks.record(connection, scan.looked, scan.read_at or at)
             units.forget_results(connection, run)
             ledger.append(connection, [*written, *scan.events, _ended(scan)], at)
         return True
@@ -131,7 +147,13 @@ class Scans:
             raise StoreError(f"store {self.database.name}: there is no scan {scan.run_id} to end")
         if known.finished_at is not None:
             return False
-        values = {"finished_at": scan.finished_at, "status": scan.status, "document": scan.document}
+        values = {
+            "finished_at": scan.finished_at,
+            "status": scan.status,
+            "document": scan.document,
+            "kind": scan.kind,
+            "read_at": scan.read_at,
+        }
         connection.execute(update(_scans).where(_scans.c.run_id == scan.run_id).values(values))
         return True
 

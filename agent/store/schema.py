@@ -1,17 +1,15 @@
-"""The tables, and whether a database holds them in a version this program knows.
+"""The tables of the store, and which version of the schema brought what of them.
 
-Hides the differences of the two engines: strict tables, triggers that keep a table append-only, and SQLite's file
-header.
+Hides that SQLite can be told to be strict about types.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import (
     Column,
-    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -19,14 +17,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    inspect,
-    select,
-    text,
 )
 
 from agent.store.columns import Packed, Row, Time, Words
 
-VERSION = 4
+VERSION = 5
 """Of the schema. An older store is brought up to it when it is opened; a newer one is refused."""
 APPLICATION_ID = 0x44726674
 """`Drft`: marks a SQLite file as ours (https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -47,7 +42,10 @@ scans = Table(
     Column("config_sha256", Words, nullable=False),
     Column("ruleset_sha256", Words, nullable=False),
     Column("document", Packed),
+    Column("kind", Words, nullable=False, server_default="whole"),
+    Column("read_at", Time),
     Index("scans_finished", "finished_at"),
+    Index("scans_of_kind", "kind", "finished_at"),
     sqlite_strict=_STRICT,
 )
 
@@ -315,77 +313,68 @@ policy_files = Table(
     sqlite_strict=_STRICT,
 )
 
+leadership = Table(
+    "leadership",
+    METADATA,
+    # The key, so that on PostgreSQL a beat does not wait for those who write under the fence, and a new fence does.
+    Column("fence", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Words, nullable=False),
+    Column("since", Time, nullable=False),
+    Column("beat", Row, nullable=False),
+    sqlite_strict=_STRICT,
+)
+
+jobs = Table(
+    "jobs",
+    METADATA,
+    Column("name", Words, primary_key=True),
+    Column("due_at", Time),
+    Column("began_at", Time),
+    Column("ended_at", Time),
+    Column("succeeded_at", Time),
+    Column("status", Words, nullable=False),
+    Column("error", Words, nullable=False),
+    Column("runs", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    sqlite_strict=_STRICT,
+)
+
+looks = Table(
+    "looks",
+    METADATA,
+    Column("key_sha256", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("read_at", Time, nullable=False),
+    Index("looks_read", "read_at"),
+    sqlite_strict=_STRICT,
+)
+
+reports = Table(
+    "reports",
+    METADATA,
+    Column("id", Words, primary_key=True),
+    Column("kind", Words, nullable=False),
+    Column("begins", Time, nullable=False),
+    Column("ends", Time, nullable=False),
+    Column("made_at", Time, nullable=False),
+    Column("sha256", Words, nullable=False),
+    Column("figures", Packed, nullable=False),
+    Column("sent_at", Time),
+    Index("reports_kind", "kind", "ends"),
+    sqlite_strict=_STRICT,
+)
+
 SINCE: dict[int, tuple[Table, ...]] = {
     2: (states,),
     3: (trail_entries, trail_names, trail_hours, trail_keys, trail_gaps, trail_checkpoints),
     4: (declarations, settings, tolerated_hits, policy_files),
+    5: (leadership, jobs, looks, reports),
 }
 """Version of the schema → the tables it brought."""
 
+ADDED: dict[int, tuple[Column[Any] | Index, ...]] = {
+    5: (scans.c.kind, scans.c.read_at, *(one for one in scans.indexes if one.name == "scans_of_kind")),
+}
+"""Version of the schema → the columns and indexes it added to tables that were there; a column has a default."""
+
 APPEND_ONLY = (events, verdicts, inputs, declarations, settings, policy_files)
-
-_GUARD = """
-CREATE FUNCTION driftwarden_append_only() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$
-"""
-
-
-def found(connection: Connection) -> int | None:
-    """Version of the schema the database holds; None where it is empty. Raises LookupError for a foreign database."""
-    names = set(inspect(connection).get_table_names())
-    if marker.name in names:
-        version: int | None = connection.scalar(select(marker.c.version))
-        if version is None:
-            raise LookupError("its table driftwarden, which names the schema's version, is empty")
-        return version
-    if names & set(METADATA.tables) or (names and connection.dialect.name == "sqlite"):
-        raise LookupError(f"it holds tables of another program ({', '.join(sorted(names)[:3])})")
-    return None
-
-
-def create(connection: Connection) -> None:
-    """All tables, triggers and the version mark, in the caller's transaction."""
-    METADATA.create_all(connection, checkfirst=False)
-    connection.execute(marker.insert(), {"version": VERSION})
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(_GUARD))
-    else:
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    _guard(connection, APPEND_ONLY)
-
-
-def upgrade(connection: Connection, version: int) -> None:
-    """From an older version to this one, in the caller's transaction: what it has not yet is added, nothing is lost."""
-    missing = [table for number in range(version + 1, VERSION + 1) for table in SINCE[number]]
-    METADATA.create_all(connection, tables=missing, checkfirst=False)
-    connection.execute(marker.update().values(version=VERSION))
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    _guard(connection, [table for table in missing if table in APPEND_ONLY])
-
-
-def _guard(connection: Connection, tables: Iterable[Table]) -> None:
-    """Keeps tables append-only; on PostgreSQL by the function that came with the schema's first version."""
-    guard = _guard_postgresql if connection.dialect.name == "postgresql" else _guard_sqlite
-    for table in tables:
-        guard(connection, table)
-
-
-def _guard_postgresql(connection: Connection, table: Table) -> None:
-    call = "EXECUTE FUNCTION driftwarden_append_only()"
-    rows = f"BEFORE UPDATE OR DELETE ON {table.name} FOR EACH ROW"
-    connection.execute(text(f"CREATE TRIGGER {table.name}_rows {rows} {call}"))
-    connection.execute(
-        text(f"CREATE TRIGGER {table.name}_whole BEFORE TRUNCATE ON {table.name} FOR EACH STATEMENT {call}")
-    )
-
-
-def _guard_sqlite(connection: Connection, table: Table) -> None:
-    (key,) = table.primary_key.columns
-    stop = f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-    for act in ("UPDATE", "DELETE"):
-        connection.exec_driver_sql(f"CREATE TRIGGER {table.name}_{act.lower()} BEFORE {act} ON {table.name} {stop}")
-    # INSERT OR REPLACE deletes without firing delete triggers (https://sqlite.org/lang_conflict.html).
-    taken = f"EXISTS (SELECT 1 FROM {table.name} WHERE {key.name} = NEW.{key.name})"  # noqa: S608 - our own names
-    connection.exec_driver_sql(f"CREATE TRIGGER {table.name}_replace BEFORE INSERT ON {table.name} WHEN {taken} {stop}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.config import Config, duration
 from agent.model import Directory, Tolerated
 from agent.tolerated import baseline, exceptions
-from agent.tolerated.digests import install_mark
+from agent.tolerated.digests import install_marks
 from agent.tolerated.terms import Approvals, approvals, yaml_files
 
 
@@ -25,13 +25,13 @@ def approvals_of(config: Config, directory: Directory) -> Approvals:
 def read_tolerated(config: Config, directory: Directory, now: datetime, key: bytes) -> Tolerated:
     """Every exception and baseline entry that nothing is wrong with, in force or not, and what is wrong with others.
 
-    `key` is the install key, under which the baseline's hashes were made. Raises nothing: what cannot be read is a
-    problem, and tolerates nothing.
+    `key` holds the install keys, under one of which the baseline's hashes were made. Raises nothing: what cannot be
+    read is a problem, and tolerates nothing.
     """
     known = approvals_of(config, directory)
     excepted = exceptions.read(config.path(config.exceptions.dir), duration(config.exceptions.longest), known, now)
     adopted = baseline.read(
-        config.path(config.baseline.dir), duration(config.baseline.longest), known, now, install_mark(key)
+        config.path(config.baseline.dir), duration(config.baseline.longest), known, now, install_marks(key)
     )
     return Tolerated(excepted.found, adopted.found, (*excepted.problems, *adopted.problems))
 

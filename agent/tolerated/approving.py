@@ -7,7 +7,7 @@ written which would not count.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def find(folders: Mapping[str, Path], id_: str) -> tuple[str, Path]:
 
 
 def approve_baseline(
-    file: Path, longest: timedelta, approvals: Approvals, mark: str, key: Path, now: datetime
+    file: Path, longest: timedelta, approvals: Approvals, marks: Collection[str], key: Path, now: datetime
 ) -> baseline.BaselineFile:
     """Signs a baseline's file with a private key; gives what it holds.
 
@@ -102,7 +102,7 @@ def approve_baseline(
     signature = sign(baseline.signed_text(said, approvals.estate), key)
     signed = editing.with_end(asked, file, {"approval": signature.strip() + "\n"})
     reader = Reader(file)
-    found = baseline.of_value(parse(signed, file), reader, longest, approvals, now, mark)
+    found = baseline.of_value(parse(signed, file), reader, longest, approvals, now, marks)
     if reader.problems or found is None:
         raise min(reader.problems, key=lambda one: one.line, default=DocumentError(file, 1, "is no baseline"))
     editing.write(file, signed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -69,10 +69,11 @@ class Baseline:
         return tuple(one for file in self.files for one in file.entries)
 
 
-def read(directory: Path, longest: timedelta, approvals: Approvals, now: datetime, mark: str) -> Baseline:
+def read(directory: Path, longest: timedelta, approvals: Approvals, now: datetime, marks: Collection[str]) -> Baseline:
     """The baseline of `directory/*.yaml`; none where there is no such folder.
 
-    `mark` is the install key's (`digests.install_mark`): hashes made under another key match nothing, which is said.
+    `marks` are those of the install keys (`digests.install_marks`): hashes made under another match nothing, which is
+    said.
     """
     files: list[BaselineFile] = []
     problems: list[str] = []
@@ -83,7 +84,7 @@ def read(directory: Path, longest: timedelta, approvals: Approvals, now: datetim
     for path in paths:
         reader = Reader(path)
         try:
-            found = of_value(parse(text(path), path), reader, longest, approvals, now, mark)
+            found = of_value(parse(text(path), path), reader, longest, approvals, now, marks)
         except DocumentError as error:
             problems.append(str(error))
             continue
@@ -93,7 +94,7 @@ def read(directory: Path, longest: timedelta, approvals: Approvals, now: datetim
 
 
 def of_value(
-    value: Value, reader: Reader, longest: timedelta, approvals: Approvals, now: datetime, mark: str
+    value: Value, reader: Reader, longest: timedelta, approvals: Approvals, now: datetime, marks: Collection[str]
 ) -> BaselineFile | None:
     """The baseline that a file's content is; None for one that cannot be, and what is wrong is noted."""
     fields = reader.fields(value, "a baseline", FIELDS)
@@ -101,8 +102,8 @@ def of_value(
     made = reader.text(fields.get("install"), "install")
     if not _MARK.fullmatch(made):
         reader.wrong(fields.get("install", value), "a baseline needs 'install', the mark of the install key it is of")
-    elif made != mark:
-        why = f"its hashes are of install key {made}, and ours is {mark}: propose it anew"
+    elif made not in marks:
+        why = f"its hashes are of install key {made}, and ours is {', '.join(marks)}: propose it anew"
         reader.wrong(fields["install"], why)
     lines = reader.items(fields.get("entries"), "entries")
     if terms is None or reader.problems:

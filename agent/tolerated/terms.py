@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.clean import clean
+from agent.config import reading
 from agent.declare.speakers import roles_of
 from agent.model import Directory, Person
 from agent.people import folded, is_valid, is_wild
@@ -222,11 +223,11 @@ def identifier(fields: Fields, place: Value, reader: Reader, example: str) -> st
 
 def yaml_files(directory: Path) -> list[Path]:
     """Files by name; none where there is no such folder. Hidden ones are somebody's editor's. Raises OSError."""
-    if not directory.is_dir():
+    place = reading(directory)
+    if not place.is_dir():
         return []
-    return sorted(
-        file for file in directory.iterdir() if file.suffix in (".yaml", ".yml") and not file.name.startswith(".")
-    )
+    names = sorted(file.name for file in place.iterdir() if file.suffix in (".yaml", ".yml"))
+    return [directory / name for name in names if not name.startswith(".")]
 
 
 @dataclass(frozen=True, slots=True)

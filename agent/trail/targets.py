@@ -18,7 +18,7 @@ from jmespath.exceptions import JMESPathError
 from agent import named, paths, tags
 from agent.model import Act, Touch, Unknown
 from agent.resources import Event, Path, Spec
-from agent.seal import seal
+from agent.seal import newest, seal
 from agent.trail import arns, place
 from agent.trail.spelling import forms, is_masked, usable
 
@@ -101,9 +101,9 @@ class Targets:
         shown = _unmasked(value)
         if not secret:
             return shown
-        return (
-            seal(self._seal_key, shown) if self._seal_key else Unknown("a secret, and no install key to hash it with")
-        )
+        if not self._seal_key:
+            return Unknown("a secret, and no install key to hash it with")
+        return seal(newest(self._seal_key), shown)
 
 
 _CUT = ("requestParameters", "responseElements")

@@ -1,6 +1,7 @@
 """The codec gives back exactly what it was given, whatever the user's data looks like."""
 
 import dataclasses
+import functools
 import json
 import re
 import types
@@ -49,6 +50,7 @@ anything = st.recursive(
 )
 
 
+@functools.cache
 def of(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a type as the model's annotations name it."""
     if kind is Any:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import older
 import pytest
 from story import HOUR, NOW, case, finding, scan, seen
 from test_ledger import OVERWRITING, rows, tamper
@@ -97,10 +98,8 @@ def test_rows_cannot_be_changed(store: Store, table: str, column: str) -> None:
 
 
 def test_an_upgraded_store_guards_its_new_tables_too(url: str) -> None:
-    with connect(url) as store, store.database.write() as connection:
-        for table in schema.SINCE[4]:
-            table.drop(connection)
-        connection.execute(schema.marker.update().values(version=3))
+    with connect(url) as store:
+        older.make(store.database, 3)
     with connect(url) as store:
         store.declarations.add(EVERY)
         with pytest.raises(StoreError, match="append-only"):

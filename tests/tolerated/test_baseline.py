@@ -29,6 +29,7 @@ from agent.tolerated.terms import Approvals
 SPECS = load()
 KEY = b"k" * 32
 MARK = install_mark(KEY)
+MARKS = (MARK,)
 DIGEST = digest_of(KEY, SPECS)
 APPROVALS = Approvals()
 LONGEST = timedelta(days=365)
@@ -61,12 +62,12 @@ def proposed(*findings: Finding, stack: str | None = None, critical: Callable[[F
     return propose(findings, stack, HEAD, NOW, DIGEST, critical)
 
 
-def loaded(at_work: Office, mark: str = MARK) -> Baseline:
-    return read(at_work.folder / "baseline", LONGEST, at_work.approvals, NOW, mark)
+def loaded(at_work: Office, marks: tuple[str, ...] = MARKS) -> Baseline:
+    return read(at_work.folder / "baseline", LONGEST, at_work.approvals, NOW, marks)
 
 
 def sign(at_work: Office, file: Path, who: str = "sam") -> None:
-    approve_baseline(file, LONGEST, at_work.approvals, MARK, at_work.key(who), NOW)
+    approve_baseline(file, LONGEST, at_work.approvals, MARKS, at_work.key(who), NOW)
 
 
 def written(at_work: Office, *findings: Finding) -> Path:
@@ -181,7 +182,7 @@ def test_a_file_that_is_none_is_told_and_the_others_count(at_work: Office) -> No
     got = loaded(at_work)
     assert len(got.files) == 1
     assert ["broken.yaml" in got.problems[0], "list.yaml" in got.problems[1]] == [True, True]
-    assert read(at_work.folder / "nowhere", LONGEST, at_work.approvals, NOW, MARK) == Baseline()
+    assert read(at_work.folder / "nowhere", LONGEST, at_work.approvals, NOW, MARKS) == Baseline()
 
 
 # --- what is proposed ----------------------------------------------------------------------------------------
@@ -356,7 +357,7 @@ def test_any_line_that_is_written_is_read_back(name: str, address: str) -> None:
         return
     text = render(HEAD | {"since": "2026-11-27T12:00:00Z"}, [(one, DIGEST(one), address)], "a\nb")
     reader = Reader(Path("b.yaml"))
-    got = of_value(parse(text, Path("b.yaml")), reader, LONGEST, APPROVALS, NOW, MARK)
+    got = of_value(parse(text, Path("b.yaml")), reader, LONGEST, APPROVALS, NOW, MARKS)
     assert reader.problems == []
     assert got is not None
     assert [(entry.key, entry.digest) for entry in got.entries] == [(one.key, DIGEST(one))]

@@ -1,0 +1,186 @@
+"""A backup as one file: a tar of the store, the install keys, and a manifest that says what must be in them.
+
+Hides how it is written so that it is whole or not there, and that what is read was bounded and held against its digests
+before anybody uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from agent.store import Head, StoreError
+
+STORE = "store.db"
+KEYS = "install.key"
+FORM = "backup/1"
+
+_MANIFEST = "manifest.json"
+_LONGEST_MANIFEST = 64 * 1024
+_PIECE = 1024 * 1024
+
+
+class UpkeepError(StoreError):
+    """What was asked for cannot be done; the message says why, and what would be right. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup says of itself."""
+
+    made_at: datetime
+    estate: str
+    version: str
+    """Of the driftwarden that made it."""
+    schema: int
+    head: Head
+    """Where its ledger ends."""
+    members: Mapping[str, tuple[int, str]]
+    """Name → bytes and SHA-256."""
+
+
+def write(target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
+    """Writes a backup, readable by its owner alone. Raises OSError, and has then left nothing behind."""
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        with os.fdopen(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                _add(tar, _MANIFEST, io.BytesIO(_spelled(manifest)), manifest.made_at)
+                for name, path in sorted(files.items()):
+                    with path.open("rb") as member:
+                        _add(tar, name, member, manifest.made_at)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(target)
+        synced(target.parent)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def read(file: Path, folder: Path) -> Manifest:
+    """Takes a backup apart into a folder: its members under their names. Raises UpkeepError for what is not as its
+    manifest says, or no backup."""
+    try:
+        with tarfile.open(file, mode="r:") as tar:
+            manifest = _manifest(tar, file)
+            while member := tar.next():
+                if member.name not in manifest.members or not member.isreg():
+                    raise UpkeepError(f"{file}: holds {member.name[:100]!r}, which its manifest does not name")
+                _taken(tar, member, manifest.members[member.name], folder / member.name, file)
+    except (tarfile.TarError, EOFError) as error:
+        raise UpkeepError(f"{file}: no backup of driftwarden, or only a part of one: {error}") from None
+    except OSError as error:
+        raise UpkeepError(f"{file}: {error.strerror or error}") from None
+    missing = [name for name in manifest.members if not (folder / name).exists()]
+    if missing:
+        raise UpkeepError(f"{file}: lacks {', '.join(missing)}, which its manifest names: use another backup")
+    return manifest
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file. Raises UpkeepError."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UpkeepError(f"{file}: {error.strerror}") from None
+
+
+def described(file: Path) -> tuple[int, str]:
+    """Bytes and SHA-256 of a file, as a manifest has them."""
+    return file.stat().st_size, digest_of(file)
+
+
+def synced(path: Path) -> None:
+    """A file, or the names in a folder, are on the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def owned_as(path: Path, like: Path) -> None:
+    """What root makes for another user belongs to that user. Raises OSError."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def on_disk(what: str) -> Iterator[None]:
+    """What the system refuses comes out as UpkeepError: `what` could not be done."""
+    try:
+        yield
+    except OSError as error:
+        name = f" {error.filename}" if error.filename else ""
+        raise UpkeepError(f"{what}:{name} {error.strerror or error}; nothing was changed") from None
+
+
+def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], at: datetime) -> None:
+    """Owner and times are no matter: equal content is an equal file."""
+    member = tarfile.TarInfo(name)
+    member.size = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    member.mode, member.mtime = 0o600, int(at.timestamp())
+    tar.addfile(member, content)
+
+
+def _spelled(manifest: Manifest) -> bytes:
+    said = {
+        "driftwarden": FORM,
+        "made_at": manifest.made_at.isoformat(),
+        "estate": manifest.estate,
+        "version": manifest.version,
+        "schema": manifest.schema,
+        "head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
+        "members": {name: {"bytes": size, "sha256": sha256} for name, (size, sha256) in manifest.members.items()},
+    }
+    return json.dumps(said, sort_keys=True, indent=2).encode() + b"\n"
+
+
+def _manifest(tar: tarfile.TarFile, file: Path) -> Manifest:
+    first = tar.next()
+    content = tar.extractfile(first) if first and first.isreg() and first.name == _MANIFEST else None
+    if first is None or content is None or first.size > _LONGEST_MANIFEST:
+        raise UpkeepError(f"{file}: no backup of driftwarden: a manifest comes first in one")
+    try:
+        said: dict[str, Any] = json.loads(content.read(_LONGEST_MANIFEST))
+        if said["driftwarden"] != FORM:
+            raise UpkeepError(f"{file}: is {said['driftwarden']!r}, and this driftwarden reads {FORM}: use a newer one")
+        members = {name: (int(one["bytes"]), str(one["sha256"])) for name, one in said["members"].items()}
+        if not set(members) <= {STORE, KEYS}:
+            raise UpkeepError(f"{file}: its manifest names what no backup holds")
+        return Manifest(
+            datetime.fromisoformat(said["made_at"]),
+            str(said["estate"]),
+            str(said["version"]),
+            int(said["schema"]),
+            Head(int(said["head"]["seq"]), str(said["head"]["hash"])),
+            members,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UpkeepError(f"{file}: its manifest cannot be read: {type(error).__name__}") from None
+
+
+def _taken(tar: tarfile.TarFile, member: tarfile.TarInfo, expected: tuple[int, str], target: Path, file: Path) -> None:
+    content = tar.extractfile(member)
+    found = hashlib.sha256()
+    if content is None or member.size != expected[0]:
+        raise UpkeepError(f"{file}: {member.name} has {member.size:,} bytes, its manifest says {expected[0]:,}")
+    with os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as out:
+        while piece := content.read(_PIECE):
+            found.update(piece)
+            out.write(piece)
+    if found.hexdigest() != expected[1]:
+        raise UpkeepError(f"{file}: {member.name} is not what was backed up (SHA-256 differs): use another backup")

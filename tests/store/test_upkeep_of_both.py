@@ -1,0 +1,237 @@
+"""Looking at a store and dropping what is old, on both engines."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from story import HOUR, NOW, case, finding, reading, scan, seen, state
+
+from agent.model import Acceptance, CaseKey, Close, FindingId, Open, Proof, Review
+from agent.store import Made, Store, StoreError, UnitSpec, schema, versions
+from agent.store.ledger import PRUNED
+from agent.tables import Config
+from agent.upkeep import Pruned, UpkeepError, backup, prune, prune_evidence, verify
+
+DAY = timedelta(days=1)
+YEARS = NOW - 8 * 366 * DAY
+BEFORE = date(2019, 6, 1)
+CONFIG = Config()
+
+
+def filled(store: Store, run: str = "r1", name: str = "q", at: object = NOW, **more: object) -> None:
+    story = {"seen": seen(finding(name), inputs=name), "accepted": (reading(name),), "actions": (Open(case(name)),)}
+    assert scan(store, run, at, **{**story, **more})
+
+
+def over(store: Store, run: str, name: str, at: object) -> None:
+    assert scan(store, run, at, closed=(FindingId(f"F-{name}"),), actions=(Close(case(name), "gone"),))
+
+
+def proof(person: str, at: object = NOW) -> Proof:
+    return Proof(person, "signature", at, at, person, "-----BEGIN SSH SIGNATURE-----")
+
+
+def agreed(store: Store, what: str, *people: str) -> None:
+    for one in people:
+        store.declarations.add([("prune.accepted", Acceptance(f"{what} {one}", what, proof(one)))], "signed")
+
+
+def tamper(store: Store, *statements: str) -> None:
+    """As somebody with the database's own rights does: the triggers are no obstacle."""
+    with store.database.write() as connection, versions.unguarded(connection):
+        for one in statements:
+            connection.execute(text(one))
+
+
+# --- verifying -----------------------------------------------------------------------------------------------
+
+
+def test_a_store_as_it_was_written_is_sound(store: Store) -> None:
+    filled(store)
+    over(store, "r2", "q", NOW + HOUR)
+    agreed(store, "hold C-q", "dana")
+    found = verify(store)
+    assert (found.faults, found.head) == ((), store.ledger.head())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("UPDATE events SET kind = 'x' WHERE seq = 2", "event 2 does not match its hash"),
+        ("DELETE FROM events WHERE seq = 2", "event 3 stands where event 2 should"),
+        ("DELETE FROM events WHERE seq = 1", "event 2 stands where event 1 should"),
+        ("UPDATE verdicts SET body = replace(body, 'dana', 'kim!')", "the verdict on F-q of scan r1 is not what was"),
+        ("DELETE FROM verdicts", "the verdict on F-q of scan r1 is gone"),
+        ("UPDATE declarations SET body = replace(body, 'hold', 'held')", "declaration hold C-q dana is not what was"),
+        ("DELETE FROM declarations", "declaration hold C-q dana is gone"),
+        ("INSERT INTO settings (name, at, body) SELECT 'a', at, '{}' FROM events", ""),
+        ("UPDATE cases SET body = 'x'", "a case cannot be read"),
+        ('UPDATE findings SET body = \'{"$":"Gone"}\'', "an open finding cannot be read"),
+    ],
+)
+def test_what_was_changed_is_found(store: Store, change: str, says: str) -> None:
+    filled(store)
+    agreed(store, "hold C-q", "dana")
+    tamper(store, change)
+    faults = verify(store).faults
+    assert (says in " | ".join(faults)) and bool(faults) == bool(says)
+
+
+def test_moved_events_and_a_missing_guard_are_found(store: Store) -> None:
+    filled(store)
+    tamper(
+        store,
+        "UPDATE events SET seq = 99 WHERE seq = 2",
+        "UPDATE events SET seq = 2 WHERE seq = 3",
+        "UPDATE events SET seq = 3 WHERE seq = 99",
+    )
+    assert any("event 2 does not match its hash" in one for one in verify(store).faults)
+    with store.database.write() as connection:
+        name = versions.guards(schema.verdicts, connection.dialect.name)[0]
+        where = " ON verdicts" if connection.dialect.name == "postgresql" else ""
+        connection.execute(text(f"DROP TRIGGER {name}{where}"))
+    assert "verdicts: is append-only no more: a trigger is gone" in verify(store).faults
+
+
+def test_a_key_file_that_is_none_is_found(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"short")
+    assert any("not an install key" in one for one in verify(store, tmp_path / "key").faults)
+    assert any("restore it from a backup" in one for one in verify(store, tmp_path / "nowhere").faults)
+
+
+def test_postgresql_says_what_to_run(postgres_url: str) -> None:
+    from agent.store import connect
+
+    with connect(postgres_url) as store, pytest.raises(UpkeepError, match=r"pg_dump --format=custom .*copy the key"):
+        backup(CONFIG, store)
+
+
+# --- work ----------------------------------------------------------------------------------------------------
+
+
+def test_work_is_dropped_and_evidence_is_not(store: Store) -> None:
+    for run, at in (("old", NOW - 500 * DAY), ("month", NOW - 40 * DAY), ("new", NOW)):
+        store.scans.begin(run, at, "", "")
+        store.units.add(run, [UnitSpec("live", "sqs")])
+        store.scans.begin(f"{run}-look", at, "", "", kind="trail")
+    filled(store, "r1", at=NOW - 500 * DAY)
+    scan(store, "look", NOW - 40 * DAY, kind="trail", looked=(finding().key,))
+    scan(store, "r2", NOW - 40 * DAY)
+    entry = store.outbox.claim("a", NOW, HOUR)
+    assert entry
+    store.outbox.sent(entry, "CHG-1", NOW - 500 * DAY)
+    store.jobs.ended("scan", NOW, "ok")
+    store.jobs.ended("yearly", NOW - 300 * DAY, "ok")
+    store.jobs.due("yearly", NOW + 60 * DAY)
+    store.jobs.ended("stack:gone", NOW - 300 * DAY, "ok")
+    head = store.ledger.head()
+    assert prune(CONFIG, store, NOW) == Pruned(units=2, deliveries=1, documents=2, scans=1, others=2)
+    assert prune(CONFIG, store, NOW) == Pruned()
+    assert set(store.jobs.all()) == {"scan", "yearly"}
+    assert store.scans.document("r1") is None
+    assert store.scans.document() == store.scans.document("r2") is not None
+    assert len(store.findings.judgements(FindingId("F-q"))) == 1
+    assert store.ledger.head() == head
+    assert verify(store).sound
+
+
+def test_the_last_whole_scan_keeps_its_document_however_old_it_is(store: Store) -> None:
+    filled(store, at=YEARS)
+    assert prune(CONFIG, store, NOW).documents == 0
+    assert store.scans.document() is not None
+
+
+# --- evidence ------------------------------------------------------------------------------------------------
+
+
+def long_story(store: Store) -> None:
+    """Two cases of long ago that are over, one that is still open since, and one of today."""
+    for number, name in enumerate(("a", "b")):
+        filled(store, f"r{number}", name, YEARS + number * DAY, states=(state(number, YEARS),))
+        store.declarations.add(
+            [("case.reviewed", Review(f"d{name}", CaseKey(f"C-{name}"), proof("kim", YEARS), True, "fine"))]
+        )
+        over(store, f"e{number}", name, YEARS + (number + 5) * DAY)
+    store.settings.keep("authority", '{"a":1}', YEARS, [("authority.begun", {})])
+    store.settings.keep("authority", '{"a":2}', YEARS + DAY, [("authority.changed", {})])
+    store.reports.keep(Made("2018-W48", "weekly", YEARS, YEARS + 7 * DAY, YEARS + 7 * DAY, "ab", {}))
+    filled(store, "still", "s", YEARS + 10 * DAY, states=(state(9, YEARS),))
+    filled(store, "today", "t", NOW)
+
+
+def test_old_evidence_goes_when_two_people_agreed(store: Store) -> None:
+    long_story(store)
+    early = store.ledger.events(limit=1)[0]
+    what = f"prune {BEFORE}"
+    with pytest.raises(UpkeepError, match=rf"two people must accept it first, each with `.* '{what}'`; nothing"):
+        prune_evidence(CONFIG, store, BEFORE, NOW)
+    agreed(store, what, "dana")
+    with pytest.raises(UpkeepError, match="; dana did; nothing was removed"):
+        prune_evidence(CONFIG, store, BEFORE, NOW)
+    agreed(store, what, "kim")
+    middle = store.ledger.head()
+    done = prune_evidence(CONFIG, store, BEFORE, NOW)
+    assert done.agreed == ("dana", "kim")
+    assert (done.rows["cases"], done.rows["findings"], done.rows["verdicts"], done.rows["inputs"]) == (2, 2, 2, 2)
+    assert (done.rows["declarations"], done.rows["settings"], done.rows["reports"]) == (2, 1, 1)
+    # What is not over keeps all that was ever written of it, and so does the ledger from there on.
+    assert [one.key for one in store.cases.open()] == [CaseKey("C-s"), CaseKey("C-t")]
+    assert set(store.findings.open()) == {FindingId("F-s"), FindingId("F-t")}
+    assert len(store.findings.judgements(FindingId("F-s"))) == 1
+    first, *_ = events = store.ledger.events(limit=1000)
+    assert (first.seq, first.body["finding"]) == (done.kept_from, "F-s")
+    assert (events[-1].kind, events[-1].body["agreed"]) == (PRUNED, ["dana", "kim"])
+    assert store.settings.last("authority").body == '{"a":2}'
+    found = verify(store, head=middle)
+    assert found.faults == ()
+    assert any(f"pruned on 2026-11-22: evidence before {BEFORE} (dana, kim)" in one for one in found.told)
+    assert any("was pruned: give a later one" in one for one in verify(store, head=early_head(early)).faults)
+
+
+def early_head(event: object) -> object:
+    from agent.store import Head
+
+    return Head(event.seq, event.hash)
+
+
+def test_a_pruned_ledger_is_still_held_together(store: Store) -> None:
+    long_story(store)
+    agreed(store, f"prune {BEFORE}", "dana", "kim")
+    done = prune_evidence(CONFIG, store, BEFORE, NOW)
+    for table in (schema.events, schema.verdicts, schema.inputs, schema.declarations, schema.settings):
+        with pytest.raises(StoreError, match="append-only"), store.database.write() as connection:
+            connection.execute(table.delete())
+    tamper(store, f"DELETE FROM events WHERE seq = {done.kept_from}")
+    assert any(f"event {done.kept_from + 1} stands where event 1 should" in one for one in verify(store).faults)
+
+
+def test_pruned_twice(store: Store) -> None:
+    long_story(store)
+    over(store, "r9", "s", YEARS + 200 * DAY)
+    for day in (BEFORE, date(2019, 10, 1), date(2019, 10, 2)):
+        agreed(store, f"prune {day}", "dana", "kim")
+        prune_evidence(CONFIG, store, day, NOW)
+        assert verify(store).faults == ()
+    assert [one.key for one in store.cases.listed() for one in [one.case]] == [CaseKey("C-t")]
+
+
+def test_evidence_is_not_removed_before_its_time(store: Store) -> None:
+    agreed(store, "prune 2026-01-01", "dana", "kim")
+    with pytest.raises(UpkeepError, match=r"evidence is kept for 2557d .*give a day up to 2019-11-22; nothing"):
+        prune_evidence(CONFIG, store, date(2026, 1, 1), NOW)
+
+
+def test_a_prune_that_is_stopped_removes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_story(store)
+    agreed(store, f"prune {BEFORE}", "dana", "kim")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.upkeep.evidence.ledger.append", stop)
+    with pytest.raises(KeyboardInterrupt):
+        prune_evidence(CONFIG, store, BEFORE, NOW)
+    monkeypatch.undo()
+    assert len(store.cases.listed()) == 4
+    assert verify(store).faults == ()
