@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -69,10 +69,19 @@ class Attributed:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """One finding for each resource that drifted or was changed, in the order of their keys."""
-        told = {finding.key for finding in self.explained}
-        stories = _stories(self.changes, self._names)
+        return self._told(self.explained, _stories(self.changes, self._names))
+
+    def about(self, meant: Callable[[Key], bool]) -> tuple[Finding, ...]:
+        """Of the findings those of the resources that are meant, for less than what all of them take."""
+        owners = self._names.owners
+        changes = [one for one in self.changes if any(map(meant, owners(one.targets)))]
+        stories = {key: its for key, its in _stories(changes, self._names).items() if meant(key)}
+        return self._told([one for one in self.explained if meant(one.key)], stories)
+
+    def _told(self, explained: Sequence[Finding], stories: Mapping[Key, Sequence[Change]]) -> tuple[Finding, ...]:
+        told = {finding.key for finding in explained}
         changed = (_finding(key, (), changes, self._names) for key, changes in stories.items() if key not in told)
-        return tuple(sorted((*self.explained, *changed), key=_place))
+        return tuple(sorted((*explained, *changed), key=_place))
 
     @property
     def unresolved(self) -> tuple[Change, ...]:

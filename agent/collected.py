@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from agent.compare import Hidden
+from agent.focus import EVERYTHING, Focus
 from agent.judge import Rule
 from agent.model import (
     Action,
@@ -68,8 +69,8 @@ class Permissive:
     """What may differ for now, and how a live value is recognised."""
 
     tolerated: Tolerated = field(default_factory=Tolerated)
-    digest: Callable[[Drift], str] = repr
-    """Keyed hash of a difference's live value."""
+    digest: Callable[[Drift], Collection[str]] = repr
+    """Keyed hashes of a difference's live value, one for each install key."""
     critical: Callable[[Finding], bool] = bool
     """What no baseline may hold."""
 
@@ -98,6 +99,10 @@ class Collected:
     permissive: Permissive = Permissive()
     observed: frozenset[str] = frozenset()
     """Stacks in observe mode: no case is opened for what is found of them."""
+    focus: Focus = EVERYTHING
+    """What the scan is about. `declared` is the whole declared side in any case; `live` has what is in the focus."""
+    news: frozenset[str] = frozenset()
+    """Events that the scan is made for: their changes are judged even where nothing of their targets is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,8 @@ class Scan:
     status: Status
     drifts: tuple[Drift, ...]
     changes: tuple[JudgedChange, ...]
-    """Every change the trail showed, with the verdict over all its targets."""
+    """The changes the trail showed, with the verdict over all their targets: every one, but where `focus` names keys;
+    then those that have to do with these, with an open case or with an emergency."""
     findings: tuple[Finding, ...]
     violations: tuple[Violation, ...]
     actions: tuple[Action, ...]
@@ -132,11 +138,13 @@ class Scan:
     """Of them, what the next scan holds its own reading against."""
     emergencies: tuple[Emergency, ...] = ()
     performed: tuple[Performed, ...] = ()
-    """The requested changes and the performed ones, side by side."""
+    """The requested changes and the performed ones, side by side; nothing where `focus` names keys."""
     tolerated: Tolerated = field(default_factory=Tolerated)
     hits: tuple[Hit, ...] = ()
     """What of it covered something."""
+    focus: Focus = EVERYTHING
+    """What it was about."""
 
     def unread(self) -> Hidden:
-        """What this scan could not read: nothing inside it is fixed."""
-        return Hidden(self.gaps)
+        """What this scan could not read, or was not about: nothing inside it is fixed."""
+        return Hidden(self.gaps, self.focus)

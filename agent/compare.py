@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.equal import canonical, parsed, unknowns
+from agent.focus import EVERYTHING, Focus
 from agent.model import Basis, Drift, DriftNote, Gap, Key, Limit, Resource, Scope, Snapshot
 from agent.resources import Attribute, Spec
 
@@ -38,24 +39,36 @@ class Comparison:
 
 
 def compare(
-    declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec], *, complete: bool = True
+    declared: Snapshot,
+    live: Snapshot,
+    accepted: Accepted,
+    specs: Mapping[str, Spec],
+    *,
+    complete: bool = True,
+    focus: Focus = EVERYTHING,
 ) -> Comparison:
     """Every difference between the two sides, sorted by key and attribute.
 
     For an attribute the code does not set, the reference is the last accepted reading; where there is none yet, the
     recorded state (an attribute of the first kind is `configured`, of the second `unset`). `complete`: whether the
-    declared side is all there is; else what it does not declare is noted as `unlisted`.
+    declared side is all there is; else what it does not declare is noted as `unlisted`. `focus`: what to compare; who
+    declares what is asked of the whole declared side.
     """
-    work = _Comparing(declared, live, accepted, specs, complete)
+    work = _Comparing(declared, live, accepted, specs, complete, focus)
     drifts = [*work.of_declared(), *work.of_undeclared()]
     drifts.sort(key=lambda drift: (str(drift.key), drift.attribute, drift.kind, str(drift.part or "")))
     return Comparison(tuple(drifts), work.resources, work.attributes, work.limits())
 
 
 class Hidden:
-    """Answers whether a key lies inside one of many gaps, without trying every gap for every key."""
+    """Answers whether a key was not looked at: it lies inside one of many gaps, or outside the focus.
 
-    def __init__(self, gaps: Iterable[Gap]) -> None:
+    Not every gap is tried for every key.
+    """
+
+    def __init__(self, gaps: Iterable[Gap], focus: Focus = EVERYTHING) -> None:
+        self.focus = focus
+        """Nothing outside it was looked at."""
         self._exact: set[tuple[str, ...]] = set()
         self._wide: list[Scope] = []
         for gap in gaps:
@@ -67,7 +80,7 @@ class Hidden:
                 self._exact.add(parts)
 
     def __contains__(self, key: Key) -> bool:
-        if (key.account, key.region, key.type, key.id) in self._exact:
+        if key not in self.focus or (key.account, key.region, key.type, key.id) in self._exact:
             return True
         return any(scope.covers(key) for scope in self._wide)
 
@@ -76,8 +89,15 @@ class _Comparing:
     """One comparison's indexes and counts."""
 
     def __init__(
-        self, declared: Snapshot, live: Snapshot, accepted: Accepted, specs: Mapping[str, Spec], complete: bool
+        self,
+        declared: Snapshot,
+        live: Snapshot,
+        accepted: Accepted,
+        specs: Mapping[str, Spec],
+        complete: bool,
+        focus: Focus,
     ) -> None:
+        self.focus = focus
         self.unlisted: DriftNote = "" if complete else "unlisted"
         self.declared = declared.resources
         self.specs = specs
@@ -101,7 +121,7 @@ class _Comparing:
 
     def of_declared(self) -> Iterable[Drift]:
         """Declared resources that are missing or differ, and what of them is merged and not applied."""
-        for resource in self.declared:
+        for resource in filter(self.focus.sees, self.declared):
             found = self.live.get(resource.key)
             stands = self._stands(resource, found) if resource.unapplied else {}
             yield from self._unapplied(resource, stands)
@@ -226,7 +246,7 @@ class _Comparing:
 
     def of_undeclared(self) -> Iterable[Drift]:
         """Live resources nothing declares: on their declared parent, on themselves, or nowhere if a parent tells it."""
-        for resource in self.live.values():
+        for resource in filter(self.focus.sees, self.live.values()):
             key = resource.key
             if key in self.by_key or key in self.named or key in self.undeclarable or key in self.unread:
                 continue

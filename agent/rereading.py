@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,12 @@ from datetime import datetime
 from typing import Any
 
 from agent.equal import canonical
-from agent.model import Drift, Finding, Key, Limit, Scope, StateRead
+from agent.focus import Focus
+from agent.model import Drift, Finding, Key, Limit, Resource, Scope, StateRead
 from agent.resources import Spec
+
+_FAMILY = re.compile(r"(?:^|\.)([a-z0-9]+)_\w+\.[\w-]+(?:\[.*\])?$", re.DOTALL)
+"""An address → what its type begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,30 @@ def reread(
     return Reread(tuple(one for one in kept if one is not None), tuple(excused), tuple(limits), known)
 
 
+def keep(
+    reads: Iterable[StateRead],
+    before: Mapping[str, StateRead],
+    found: Reread,
+    declared: Iterable[Resource],
+    focus: Focus,
+) -> tuple[StateRead, ...]:
+    """The states to hold the next scan's reading against, with the differences that it knows again.
+
+    A scan that left some of a stack's resources out has not seen their differences: those known before stay known, and
+    of a provider version that is new the next scan is to judge, of all of them.
+    """
+    partial = set() if focus.whole else {one.stack for one in declared if one.key not in focus}
+    kept = []
+    for read in reads:
+        prints, last = found.fingerprints.get(read.stack, ()), before.get(read.stack)
+        if last is not None and read.stack in partial:
+            if last.provider_versions != read.provider_versions:
+                continue
+            prints = tuple(sorted({*prints, *last.reread}))
+        kept.append(replace(read, reread=prints))
+    return tuple(kept)
+
+
 def _untouched(finding: Finding, since: Mapping[Key, datetime]) -> bool:
     """Whether no call of the trail touched the resource since its live reading was accepted."""
     at = since.get(finding.key)
@@ -86,12 +115,32 @@ def _unchanged(drift: Drift, accepted: Mapping[Key, Mapping[str, Any]], specs: M
 
 def _versions(drift: Drift, before: StateRead | None, now: StateRead | None) -> str:
     """`provider hashicorp/aws 5.100.0 → 6.2.0`, where another one reads the resource's type now; else empty."""
-    family = drift.key.type.partition("_")[0]
-    for name, version in now.provider_versions.items() if before and now else ():
-        old = before.provider_versions.get(name, "") if before else ""
-        if name.rpartition("/")[2] == family and old and version and old != version:
-            return f"provider {name} {old} → {version}"
-    return ""
+    return _moved(before, now).get(drift.key.type.partition("_")[0], "") if before and now else ""
+
+
+def _moved(before: StateRead, now: StateRead) -> Mapping[str, str]:
+    """What resource types begin with → the provider of theirs that another version of read the state now."""
+    return {
+        name.rpartition("/")[2]: f"provider {name} {before.provider_versions[name]} → {version}"
+        for name, version in now.provider_versions.items()
+        if version and before.provider_versions.get(name, version) not in ("", version)
+    }
+
+
+def rewritten_by(before: StateRead, now: StateRead, addresses: Iterable[str]) -> str:
+    """Which provider's other version wrote these addresses anew, and nothing but them; empty where it may be more.
+
+    What the state calls the resources must be as it was: another version records other attributes of the same ones.
+    What it now records is still held against the accepted reading, attribute by attribute.
+    """
+    moved, said = _moved(before, now), set()
+    for address in addresses:
+        family = _FAMILY.search(address)
+        was, is_ = (read.addresses[address].partition(".")[0] for read in (before, now))
+        if was != is_ or family is None or family[1] not in moved:
+            return ""
+        said.add(moved[family[1]])
+    return ", ".join(sorted(said))
 
 
 def _said(moved: str, count: int) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from agent.attribute import Attributed, attribute
 from agent.authorise import Estate, authorise, verdict
@@ -14,6 +15,7 @@ from agent.compare import Hidden, compare
 from agent.emergency import findings as emergency_findings
 from agent.emergency import fold
 from agent.exempt import Exempted, exempt
+from agent.focus import remembered, state_key
 from agent.judge import judge, trail_findings
 from agent.model import (
     GLOBAL,
@@ -32,15 +34,17 @@ from agent.model import (
     Resource,
     Review,
     Scope,
+    Snapshot,
     Status,
+    Tolerated,
     Violation,
 )
 from agent.motion import in_motion, moving
 from agent.named import OPERATIONAL
 from agent.people import Users, known
-from agent.performed import performed
+from agent.performed import Performed, performed
 from agent.plan import EmergencyPlan, plan
-from agent.rereading import reread
+from agent.rereading import keep, reread
 from agent.states import Told, tell
 
 __all__ = ["BreakGlass", "Collected", "Permissive", "Reading", "Scan", "scan"]
@@ -52,28 +56,28 @@ def scan(got: Collected, now: datetime) -> Scan:
     live = replace(got.live, gaps=(*got.live.gaps, *_never_read(got)))
     accepted = {key: reading.attributes for key, reading in got.accepted.items()}
     since = {key: reading.at for key, reading in got.accepted.items()}
-    resources = (*got.declared.resources, *got.declared.named, *live.resources)
+    resources = (*got.declared.resources, *got.declared.named, *live.resources, *_elsewhere(got, accepted))
 
-    compared = compare(got.declared, live, accepted, got.specs, complete=got.complete)
+    compared = compare(got.declared, live, accepted, got.specs, complete=got.complete, focus=got.focus)
     attributed = _attributed(got, compared.drifts, resources, since, now)
-    resources = (*resources, *attributed.gone)
-    read = reread(attributed.findings, got.states, got.declared.states, accepted, since, got.specs)
+    mine = attributed.findings if got.focus.whole else attributed.about(got.focus.__contains__)
+    read = reread(mine, got.states, got.declared.states, accepted, since, got.specs)
     told = _states(got, attributed.changes, now)
-    estate = Estate(resources, got.specs, attributed.changes)
+    estate = Estate((*resources, *attributed.gone), got.specs, attributed.changes)
     got = _with_emergencies(got, attributed.changes, estate, now)
     exempted = _stories(got, read.findings, told, estate, now)
     findings = exempted.findings
     violations = judge(findings, got.rules, got.specs)
-    changes = (*_judged(attributed.changes, got, estate, now), *told.changes)
-    gaps = (*got.declared.gaps, *live.gaps, *got.trail.gaps, *_unanswered(got), *in_motion(got.declared.states))
+    changes = (*_judged(attributed, mine, got, estate, now), *told.changes)
+    gaps = (*_gaps(got, live), *got.trail.gaps, *_unanswered(got))
     enforced = [violation for violation in violations if not violation.observed]
-    actions = _planned(got, enforced, findings, changes, Hidden(gaps), now)
+    unread = Hidden(gaps, got.focus)
+    actions = _planned(got, enforced, findings, changes, unread, now)
 
-    may = got.permissive.tolerated
     return Scan(
         at=now,
         read_at=got.live.taken_at,
-        status=_status(actions, got.known.cases, findings, enforced, gaps),
+        status=_status(actions, got, findings, enforced, gaps),
         drifts=tuple(drift for drift in compared.drifts if drift not in read.excused),
         changes=changes,
         findings=findings,
@@ -81,20 +85,52 @@ def scan(got: Collected, now: datetime) -> Scan:
         actions=actions,
         gaps=gaps,
         limits=(*got.declared.limits, *live.limits, *compared.limits, *read.limits, *_of_trail(got, attributed)),
-        declared=len(got.declared.resources),
+        declared=sum(one.key in got.focus for one in got.declared.resources),
         compared=compared.resources,
-        live=len(live.resources),
+        live=sum(one.key in got.focus for one in live.resources),
         attributes=compared.attributes,
         accept=_acceptable(got, findings),
-        forget=_gone(got, Hidden(gaps)),
+        forget=_gone(got, unread),
         pending=got.declared.pending,
         states=got.declared.states,
-        keep=tuple(replace(one, reread=read.fingerprints.get(one.stack, ())) for one in told.keep),
+        keep=keep(told.keep, got.states, read, got.declared.resources, got.focus),
         emergencies=got.authority.emergencies,
-        performed=performed(got.authority.tickets.found, changes, got.trail, got.authority, estate, now),
-        tolerated=replace(may, problems=(*may.problems, *exempted.problems)),
+        performed=_performed(got, changes, estate, now),
+        tolerated=_tolerated(got, exempted),
         hits=exempted.hits,
+        focus=got.focus,
     )
+
+
+def _elsewhere(got: Collected, accepted: Mapping[Key, Mapping[str, Any]]) -> Iterator[Resource]:
+    """What is not read now, as it was last known: calls on it are aimed and judged as in a scan of everything."""
+    if got.focus.keys is not None:
+        for resource in remembered(accepted, got.known.findings.values(), got.specs):
+            if resource.key not in got.focus:
+                yield resource
+
+
+def _gaps(got: Collected, live: Snapshot) -> Iterator[Gap]:
+    """The gaps on either side that hide something the scan is about, and its states that were being written."""
+    gaps, keys = (*got.declared.gaps, *live.gaps), got.focus.keys
+    if keys is None:
+        yield from (*gaps, *in_motion(got.declared.states))
+        return
+    yield from (gap for gap in gaps if any(map(gap.scope.covers, keys)))
+    stacks = {one.stack for one in got.declared.resources if one.key in got.focus}
+    yield from in_motion(read for read in got.declared.states if read.stack in stacks)
+
+
+def _performed(got: Collected, changes: Sequence[JudgedChange], estate: Estate, now: datetime) -> tuple[Performed, ...]:
+    """What came of the tickets; only who judges all changes can say that nothing did."""
+    if got.focus.keys is not None:
+        return ()
+    return performed(got.authority.tickets.found, changes, got.trail, got.authority, estate, now)
+
+
+def _tolerated(got: Collected, exempted: Exempted) -> Tolerated:
+    may = got.permissive.tolerated
+    return replace(may, problems=(*may.problems, *exempted.problems))
 
 
 def _planned(
@@ -174,16 +210,37 @@ def _attributed(
     )
 
 
-def _judged(changes: Sequence[Change], got: Collected, estate: Estate, now: datetime) -> Iterable[JudgedChange]:
-    """Every change of the trail, with the verdict over all its targets."""
-    for change in changes:
+def _judged(
+    attributed: Attributed, mine: Iterable[Finding], got: Collected, estate: Estate, now: datetime
+) -> Iterable[JudgedChange]:
+    """The changes of the trail that matter to the scan, each with the verdict over all its targets."""
+    for change in _to_judge(got, attributed, mine):
         yield JudgedChange(change, verdict(change, change.targets, got.authority, estate, now))
 
 
+def _to_judge(got: Collected, attributed: Attributed, mine: Iterable[Finding]) -> Sequence[Change]:
+    """The changes that a verdict is given on: all; else those that the scan is about, and of cases and emergencies.
+
+    A trail holds the changes of days, and a scan of a few resources comes every few seconds.
+    """
+    if got.focus.keys is None:
+        return attributed.changes
+    cases = [one for one in got.known.cases if one.state != "closed"]
+    known = (got.known.findings.get(finding) for one in cases for finding in one.findings)
+    events = got.news.union(
+        *(one.events for one in cases),
+        *(one.events for one in got.authority.emergencies),
+        *(item.change.event_ids for one in (*mine, *filter(None, known)) for item in one.changes),
+    )
+    return [one for one in attributed.changes if not events.isdisjoint(one.event_ids)]
+
+
 def _states(got: Collected, changes: Sequence[Change], now: datetime) -> Told:
-    """What the states say; `changes` are the trail's, their targets filled in."""
+    """What the states say that the scan is about; `changes` are the trail's, their targets filled in."""
     trail = replace(got.trail, changes=tuple(changes))
-    return tell(got.declared, got.states, got.earlier, trail, got.authority, now, got.known.first_seen)
+    states = tuple(read for read in got.declared.states if state_key(read) in got.focus)
+    declared = got.declared if got.focus.keys is None else replace(got.declared, states=states)
+    return tell(declared, got.states, got.earlier, trail, got.authority, now, got.known.first_seen)
 
 
 def _stories(got: Collected, findings: Sequence[Finding], told: Told, estate: Estate, now: datetime) -> Exempted:
@@ -193,7 +250,9 @@ def _stories(got: Collected, findings: Sequence[Finding], told: Told, estate: Es
     judged = authorise((*findings, *entered), got.authority, estate, got.known.first_seen, now, unsettled)
     stories = [_noted(story, told.notes) for story in judged]
     settled = frozenset(one.id for one in got.authority.emergencies if one.state == "accepted")
-    matter = [story for story in (*stories, *told.findings, *trail_findings(got.trail)) if _matters(story, settled)]
+    states = (one for one in told.findings if one.key in got.focus)
+    # The trail is read whole by every scan, and what it tells of itself and of who came in does not wait.
+    matter = [story for story in (*stories, *states, *trail_findings(got.trail)) if _matters(story, settled)]
     may = got.permissive
     return exempt(matter, may.tolerated, now, may.digest, may.critical, got.specs, estate.shared)
 
@@ -212,6 +271,7 @@ def _never_read(got: Collected) -> list[Gap]:
         (resource.key.account, resource.key.region)
         for resource in got.declared.resources
         if resource.key not in told
+        and resource.key in got.focus
         and (resource.key.account, resource.key.region) not in got.read
         and not (resource.key.region == GLOBAL and resource.key.account in accounts)
     )
@@ -261,19 +321,31 @@ def _is_operation(item: JudgedChange) -> bool:
 
 def _status(
     actions: Sequence[Action],
-    cases: Sequence[Case],
+    got: Collected,
     findings: Sequence[Finding],
     violations: Sequence[Violation],
     gaps: Sequence[Gap],
 ) -> Status:
+    """Of what the scan is about."""
+    if got.focus.keys is not None:
+        findings = [one for one in findings if one.key in got.focus]
+        its = {one.id for one in findings}
+        violations = [one for one in violations if one.finding in its]
     released = {action.case.key for action in actions if not isinstance(action, Held)}
-    waiting = any(case.state == "held" and case.key not in released for case in cases)
+    cases = [one for one in got.known.cases if one.state == "held" and _is_about(one, got)]
+    waiting = any(case.key not in released for case in cases)
     if waiting or any(isinstance(action, Held) for action in actions):
         return "held"
     if violations or any(finding.verdict.outcome == "indeterminate" for finding in findings):
         return "violations"
     waiting = any(finding.verdict.outcome == "pending" for finding in findings)
     return "incomplete" if gaps or waiting else "clean"
+
+
+def _is_about(case: Case, got: Collected) -> bool:
+    """Whether a case is about something that the scan is about."""
+    keys = (got.known.keys.get(finding) for finding in case.findings)
+    return got.focus.keys is None or any(key in got.focus for key in keys if key is not None)
 
 
 def _gone(got: Collected, unread: Hidden) -> tuple[Key, ...]:
@@ -300,7 +372,8 @@ def _acceptable(got: Collected, findings: Sequence[Finding]) -> tuple[Resource, 
     return tuple(
         resource
         for resource in got.live.resources
-        if (resource.key in declared or (resource.parent in declared and resource.key not in untold))
+        if got.focus.sees(resource)
+        and (resource.key in declared or (resource.parent in declared and resource.key not in untold))
         and resource.key not in disputed
         and resource.key not in writing
         and resource.parent not in writing

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import glob
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from botocore.config import Config
 
 from agent import tags
 from agent.live.requests import DEFAULTS, CallError, Calls, Page, Requests
+from agent.live.sought import Sought
 from agent.model import GLOBAL, Gap, Key, Resource, Scope, Snapshot
 from agent.resources import Attribute, Call, Item, Path, Spec, identity
 from agent.seal import seal
@@ -42,6 +43,7 @@ def read(
     specs: Mapping[str, Spec],
     key: bytes,
     taken_at: datetime,
+    only: Mapping[str, frozenset[str]] | None = None,
     pool: Executor | None = None,
     workers: int = WORKERS,
     calls: Calls | None = None,
@@ -49,14 +51,24 @@ def read(
 ) -> Snapshot:
     """Everything of one boto3 service in one account and region, as the specs see it.
 
+    `only`: type → names (any spelling) of the resources to read; other types are not looked at. A part is also meant
+    by the name of its parent, and with it the parent and all its other parts. What is not there is no gap: it is gone.
+
     Global services are read once, with region us-east-1; their keys carry region `global`. `specs` are all specs by
     type name: others are needed to name parents. `key` seals secrets. `pool` runs the calls (never one that runs this
     function: it would wait for itself); without one, `workers` threads are started for the time of the read.
     Resources and gaps come sorted. Requests sent are added to `calls`. Raises nothing of AWS's.
     """
-    mine = {name: spec for name, spec in sorted(specs.items()) if spec.service == service and not spec.same_as}
+    mine = {
+        name: spec
+        for name, spec in sorted(specs.items())
+        if spec.service == service and not spec.same_as and (only is None or name in only)
+    }
     requests = Requests(session, region, workers=workers, calls=calls or Calls(), config=config)
-    reader = _Reader(requests, account, region, specs, key)
+    sought = None if only is None else Sought(specs, only)
+    by_name = {name: names for name in mine if sought is not None and (names := sought.asked(name)) is not None}
+    mine |= {name: _by_name(mine[name]) for name in by_name}
+    reader = _Reader(requests, account, region, {**specs, **mine}, key, sought, by_name)
     resources: dict[Key, Resource] = {}
     gaps: list[Gap] = []
     with nullcontext(pool) if pool else ThreadPoolExecutor(workers, thread_name_prefix="live") as threads:
@@ -86,6 +98,12 @@ class _Reader:
     region: str
     specs: Mapping[str, Spec]
     key: bytes
+    sought: Sought | None = None
+    """None: everything."""
+    by_name: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Types that are not listed → what is asked for."""
+    asked: dict[tuple[int, Sequence[str]], Future[list[Item]]] = field(default_factory=dict)
+    """By way to ask and names: what types share that are read so."""
     listings: dict[str, Future[list[Page]]] = field(default_factory=dict)
     """By call: specs that name the same listing share its answer."""
     constants: dict[str, Future[Any]] = field(default_factory=dict)
@@ -94,15 +112,22 @@ class _Reader:
     """By call and bound value: the answer that holds the item's entry among others."""
 
     def outcomes(self, mine: Mapping[str, Spec], pool: Executor) -> Iterable[Resource | Gap | None]:
-        for spec in mine.values():
-            if (signature := _signature(spec, spec.listing)) not in self.listings:
+        for name, spec in mine.items():
+            if name in self.by_name:
+                if (asked := (id(spec.one), self.by_name[name])) not in self.asked:
+                    self.asked[asked] = pool.submit(self.ask, spec, self.by_name[name])
+            elif (signature := _signature(spec, spec.listing)) not in self.listings:
                 self.listings[signature] = pool.submit(self.pages, spec, spec.listing, {})
             for call in spec.details:
                 if not call.bind and (signature := _signature(spec, call, call.items)) not in self.constants:
                     self.constants[signature] = pool.submit(self.answer, spec, call, {})
         waiting: list[Future[Resource | Gap | None]] = []
+        listed = {name: list(self.listed(name)) for name in mine}
+        if self.sought is not None:
+            for name, found in sorted(listed.items(), key=lambda one: self.specs[one[0]].parent is None):
+                self.sought.learn(name, [item for item in found if not isinstance(item, Gap)])
         for name, spec in mine.items():
-            items = list(self.listed(name))
+            items = [item for item in listed[name] if self.is_sought(name, item)]
             # Before the items that wait for them: the pool is first in, first out.
             self.ask_batches(spec, items, pool)
             for item in items:
@@ -114,6 +139,9 @@ class _Reader:
                     yield self.outcome(name, item)
         for future in waiting:
             yield future.result()
+
+    def is_sought(self, name: str, item: Item | Gap) -> bool:
+        return isinstance(item, Gap) or self.sought is None or (name, item) in self.sought
 
     def ask_batches(self, spec: Spec, items: Iterable[Item | Gap], pool: Executor) -> None:
         for call in spec.details:
@@ -132,6 +160,20 @@ class _Reader:
         answer = self.batches[_signature(spec, call), bound].result()
         return next((entry for entry in _entries(answer) if _value(call.match, entry) == bound), None)
 
+    def ask(self, spec: Spec, names: Sequence[str]) -> list[Item]:
+        """The entries of these resources, without those that are gone."""
+
+        def answer(call: Call, **bound: Any) -> Any:
+            try:
+                return self.answer(spec, call, bound)
+            except CallError as failure:
+                if failure.code in call.gone:
+                    return None
+                raise
+
+        assert spec.one is not None
+        return list(spec.one.read(answer, names))
+
     def pages(self, spec: Spec, call: Call, bound: Mapping[str, Any]) -> list[Page]:
         return self.requests.pages(call.service or spec.service, call.operation, {**call.args, **bound})
 
@@ -141,8 +183,11 @@ class _Reader:
     def listed(self, name: str) -> Iterable[Item | Gap]:
         spec = self.specs[name]
         try:
-            pages = self.listings[_signature(spec, spec.listing)].result()
-            items = [item for page in pages for item in _entries(_value(spec.listing.items, page))]
+            if name in self.by_name:
+                items = self.asked[id(spec.one), self.by_name[name]].result()
+            else:
+                pages = self.listings[_signature(spec, spec.listing)].result()
+                items = [item for page in pages for item in _entries(_value(spec.listing.items, page))]
         except (CallError, *_WEIRD) as error:
             return [self.gap(name, _why(error))]
         if not spec.expand:
@@ -231,6 +276,12 @@ class _Reader:
         region = GLOBAL if self.specs[name].is_global else self.region
         # A scope's id is a pattern, a resource's identity is not.
         return Gap(Scope(self.account, region, name, glob.escape(natural) if natural else "*"), why)
+
+
+def _by_name(spec: Spec) -> Spec:
+    """The spec as it reads what is asked for by name."""
+    own = spec.one.details if spec.one is not None else None
+    return spec if own is None else replace(spec, details=own)
 
 
 def _signature(spec: Spec, call: Call, kept: str = "") -> str:

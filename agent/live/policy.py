@@ -20,7 +20,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actio
 
 
 def actions(specs: Mapping[str, Spec]) -> tuple[str, ...]:
-    """The IAM actions a full read calls, as `sqs:ListQueues`, sorted.
+    """The IAM actions that reading everything, or one thing alone, calls, as `sqs:ListQueues`, sorted.
 
     Raises botocore's UnknownServiceError or a KeyError for a call boto3 does not have: a mistake in a spec.
     """
@@ -28,7 +28,7 @@ def actions(specs: Mapping[str, Spec]) -> tuple[str, ...]:
         (call.service or spec.service, call.operation)
         for spec in specs.values()
         if not spec.same_as
-        for call in (spec.listing, *spec.details)
+        for call in (spec.listing, *spec.details, *((*spec.one.calls, *(spec.one.details or ())) if spec.one else ()))
     }
     session = botocore.session.get_session()
     names = {

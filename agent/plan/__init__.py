@@ -53,11 +53,11 @@ def plan(
 ) -> tuple[Action, ...]:
     """What to do about the violations.
 
-    `unread` is what this run could not read: nothing inside it counts as fixed. `resources` counts the compared
-    resources of each account. `emergency`: break-glass sessions and windows as they stand. `reviews`: the newest review
-    of each case. `accepted_holds`: held cases that two people let go. `observed`: whether a finding's stack is only
-    observed; it opens and joins no case. `changes`: every judged change of the trail, those without a finding too: a
-    case whose changes all turn out to have been authorised closes.
+    `unread` is what this run could not read, or is not about: nothing inside it counts as fixed. `resources` counts the
+    declared resources of each account, whatever the scan is about. `emergency`: break-glass sessions and windows as
+    they stand. `reviews`: the newest review of each case. `accepted_holds`: held cases that two people let go.
+    `observed`: whether a finding's stack is only observed; it opens and joins no case. `changes`: every judged change
+    of the trail, those without a finding too: a case whose changes all turn out to have been authorised closes.
     """
     sight = Sight(violations, findings, known, unread, now, emergency, changes, reviews or {}, accepted_holds)
     open_cases = [case for case in known.cases if case.state != "closed"]
@@ -87,10 +87,12 @@ def _unanswered(actions: Sequence[Action], sight: Sight, observed: Callable[[Fin
             after[action.case.key] = action.case
     about = {grant for case in after.values() for grant in (case.grant, *(one.id for one in case.emergencies))}
     # What is in a finding of theirs is told in the next scan: a held case is filed first.
-    about |= sight.brought(finding for case in after.values() for finding in sight.members(case))
+    about |= sight.brought(
+        finding for case in after.values() for finding in (*sight.members(case), *sight.elsewhere(case))
+    )
     yield from declared(sight, sight.emergencies)
     for one in sight.emergencies.values():
-        if one.id in about or one.case in after or one.state == "accepted":
+        if one.id in about or one.case in after or one.state == "accepted" or sight.may_show(one.events):
             continue
         seen = [sight.findings[finding] for finding in sight.showing(one.events)]
         # What is only observed files nothing; a window that somebody declared is told in any case.

@@ -22,6 +22,7 @@ OPEN = "open"
 """Stage of a window's case while nothing was called in it."""
 AFTER_WORK = "post-implementation"
 """Stage of a case that is under control again, and takes a review after the work."""
+_ENDS = ("way-back", AFTER_WORK)
 _STAGES = (*_UNDOCUMENTED, "awaiting-review", "accepted")
 """The most pressing first: of several emergencies in one case the most pressing makes its stage."""
 
@@ -130,6 +131,8 @@ def _stage(case: Case, emergencies: Sequence[Emergency], sight: Sight) -> str:
         return state
     if not _all_reviewed(case, emergencies, sight.reviews.get(case.key)):
         return "awaiting-review"
+    if case.stage in _ENDS and any(map(sight.beyond, case.findings)):
+        return case.stage  # how far the way back has come, only a look at all of it can tell
     if reviewing.is_owed(case, emergencies, sight) and not _differing(case, emergencies, sight):
         return AFTER_WORK
     return "way-back"

@@ -22,7 +22,7 @@ def follow_up(open_cases: Sequence[Case], groups: Groups, gone: Collection[Findi
         merged = [other for other in open_cases if groups.merged.get(other.key) is case]
         its = (one for each in (case, *merged) for one in sight.members(each))
         members = list({one.id: one for one in (*its, *groups.joining.get(case.key, ()))}.values())
-        emergencies = sight.emergencies_of(case, members if case.state == "open" else ())
+        emergencies = sight.emergencies_of(case, [*members, *sight.elsewhere(case)] if case.state == "open" else ())
         into = groups.merged.get(case.key)
         news = events(members, told) if into is None and case.state == "open" else ()
         told.update(news)

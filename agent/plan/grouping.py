@@ -29,11 +29,12 @@ def group(open_cases: Sequence[Case], fresh: Sequence[Finding], sight: Sight) ->
     """
     named: list[tuple[Case | Finding, set[str]]] = []
     for case in open_cases:
-        members = sight.members(case) if case.state == "open" else []
+        known = [*sight.members(case), *sight.elsewhere(case)]
+        members = known if case.state == "open" else []
         about = sight.emergencies_of(case, members)
         if case.state == "open" or about:
             grants = {one.id for one in about} | sight.brought(members)
-            its = {*case.events, *events(sight.members(case), frozenset()), *(f"emergency {one}" for one in grants)}
+            its = {*case.events, *events(known, frozenset()), *(f"emergency {one}" for one in grants)}
             named.append((case, its | {sight.thread_of(event) for event in case.events if event in sight.judged}))
     named += [(one, {*events([one], frozenset()), *_threads(one, sight)}) for one in fresh]
     joining: dict[CaseKey, Sequence[Finding]] = {}

@@ -100,6 +100,8 @@ def reviewed(case: Case, review: Review, sight: Sight) -> Action | None:
 
 def found_late(case: Case, sight: Sight) -> str:
     """Why every change of a case needs no answer any more: the tickets that were found; empty where one still does."""
+    if any(map(sight.beyond, case.findings)):
+        return ""  # what else there is about them is not known
     outcomes: Sequence[set[str]] = [set(sight.outcomes(event)) for event in case.events]
     if not outcomes or not all(one and one.issubset(_ALLOWED) for one in outcomes):
         return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.compare import Hidden
@@ -40,6 +40,8 @@ class Known:
     cases: tuple[Case, ...] = ()
     first_seen: Mapping[FindingId, datetime] = field(default_factory=dict)
     keys: Mapping[FindingId, Key] = field(default_factory=dict)
+    findings: Mapping[FindingId, Finding] = field(default_factory=dict)
+    """The open findings as earlier scans left them: what a scan is not about is taken from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ _REMAINS = (*_CERTAIN, "unapplied", "authorised-emergency", "regularised")
 """Verdicts on a finding of which each part is certain, an emergency's own aside."""
 _COVERED = ("excepted", "baselined")
 """Of these, verdicts with which what no call explains is covered."""
+
+
+def _first(item: JudgedChange) -> str:
+    return item.change.event_ids[0]
 
 
 def _beside(one: Candidate) -> Iterator[str]:
@@ -104,6 +110,8 @@ class Sight:
             self.violations[violation.finding].append(violation)
         self.findings = {finding.id: finding for finding in findings}
         self._cases = {case.key for case in known.cases}
+        self.everything = unread.focus.keys is None
+        """Whether the scan is about all there is."""
         self.answered = {event for case in known.cases for event in case.events}
         """Events that a case answers for, open or closed."""
         self.emergencies = {one.id: one for one in emergency.emergencies}
@@ -144,6 +152,22 @@ class Sight:
         items = (item for finding in members for item in finding.changes)
         return {self.grant(item) for item in items if self.answered.isdisjoint(item.change.event_ids)} - {""}
 
+    def elsewhere(self, case: Case) -> list[Finding]:
+        """Findings of a case that the scan is not about, as earlier scans left them, with today's verdicts.
+
+        Good to tell what belongs together, and for nothing else: what is tolerated of them is not known.
+        """
+        found = (self.known.findings[one] for one in case.findings if self.beyond(one) and one in self.known.findings)
+        return [
+            replace(one, changes=tuple(now for item in one.changes for now in self.judged.get(_first(item), ())[-1:]))
+            for one in found
+        ]
+
+    def beyond(self, finding: FindingId) -> bool:
+        """Whether a finding is open, and the scan is not about it."""
+        key = self.known.keys.get(finding)
+        return finding not in self.findings and key is not None and key not in self.unread.focus
+
     def emergencies_of(self, case: Case, members: Iterable[Finding] = ()) -> list[Emergency]:
         """The emergencies a case is about, and those without a case that its findings, `members`, bring to it."""
         brought = self.brought(members)
@@ -172,6 +196,15 @@ class Sight:
     def showing(self, its: Iterable[str]) -> list[FindingId]:
         """The findings that show some of these events."""
         return list(dict.fromkeys(finding for event in its for finding in self._shown.get(event, ())))
+
+    def may_show(self, its: Iterable[str]) -> bool:
+        """Whether a finding that the scan is not about may show some of these events: then it is not known whose they
+        are."""
+        if self.everything:
+            return False
+        return any(
+            item.change.targets and event not in self._shown for event in its for item in self.judged.get(event, ())
+        )
 
     def loose(self, emergencies: Iterable[Emergency], members: Iterable[Finding]) -> list[JudgedChange]:
         """The calls of emergencies that none of some findings shows, in the order of time."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -158,6 +158,28 @@ class Event:
     """JMESPath over the record that must be true for the event to count; empty: always."""
 
 
+Ask = Callable[..., Any]
+"""`ask(call, **arguments)` → the call's answer; None where it says that there is no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """How to read a few resources of a type by their names, at a cost that does not grow with the account.
+
+    Only where it is exact: what is not found is gone. Types that share one share its answer.
+    """
+
+    calls: tuple[Call, ...]
+    """Every call that `read` asks."""
+    named: Callable[[str], str | None]
+    """Any name that a call may use → what to ask by. Empty: another spelling stands beside it. None: all of the type
+    must be listed, to find what is meant."""
+    read: Callable[[Ask, Sequence[str]], Iterable[Item]]
+    """The entries of the listing that these are, as the listing would show them."""
+    details: tuple[Call, ...] | None = None
+    """In place of the spec's, which may ask for the whole account; None: the spec's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One resource type, as data."""
@@ -169,6 +191,7 @@ class Spec:
     """Terraform attributes whose values, joined with `|`, are the natural identity on either side."""
     attributes: tuple[Attribute, ...]
     details: tuple[Call, ...] = ()
+    one: One | None = None
     identifiers: tuple[str, ...] = ("id", "arn", "name")
     """Terraform attributes whose values an API call may name the resource by."""
     names: Mapping[str, Path] = field(default_factory=dict)
@@ -192,6 +215,10 @@ class Spec:
     """Whether a part equals what AWS sets by itself: then it is not unmanaged."""
 
 
+OWN_TAGS = "OwnTags"
+"""Field of an item that was asked for its own tags, as `One.details` do: they are as they are now."""
+
+
 def tags_of_all(service: str) -> Call:
     """One paged call for the tags of every resource of a service in the region, in place of a call for each.
 
@@ -213,6 +240,8 @@ def tags_at(arn: Path) -> Path:
     find = arn if callable(arn) else jmespath.compile(arn).search
 
     def tags(item: Item) -> Any:
+        if OWN_TAGS in item:
+            return item[OWN_TAGS]
         name = find(item)
         return next((entry["Tags"] for entry in item["Tagged"] or () if entry["ResourceARN"].endswith(name)), [])
 

@@ -1,7 +1,9 @@
 """CloudWatch Logs log group."""
 
+from collections.abc import Iterable, Sequence
+
 from agent import tags
-from agent.resources import Attribute, Call, Event, Item, Spec, tags_at, tags_of_all
+from agent.resources import OWN_TAGS, Ask, Attribute, Call, Event, Item, One, Spec, tags_at, tags_of_all
 
 _BY_SERVICES = ("/aws/", "/aws-glue/", "API-Gateway-Execution-Logs_", "RDSOSMetrics", "sns/")
 """How the names begin under which services make their own groups, once something is logged."""
@@ -14,10 +16,32 @@ def _provided(item: Item) -> str:
 _NAME = "requestParameters.[logGroupName, resourceIdentifier, resourceArn][] | [0]"
 _ON_GROUPS = "contains(requestParameters.resourceArn || '', ':log-group:')"
 
+_LISTING = Call("describe_log_groups", items="logGroups")
+
+
+def _by_name(ask: Ask, names: Sequence[str]) -> Iterable[Item]:
+    """All whose names begin so; the reader takes what is meant."""
+    return [group for name in names for group in ask(_LISTING, logGroupNamePrefix=name) or ()]
+
+
 SPEC = Spec(
     service="logs",
-    listing=Call("describe_log_groups", items="logGroups"),
+    listing=_LISTING,
     details=(tags_of_all("logs"),),
+    one=One(
+        (_LISTING,),
+        lambda name: name.split(":log-group:")[-1].removesuffix(":*"),
+        _by_name,
+        details=(
+            Call(
+                "list_tags_for_resource",
+                items="tags",
+                bind={"resourceArn": "logGroupArn"},
+                into=OWN_TAGS,
+                gone=("ResourceNotFoundException",),
+            ),
+        ),
+    ),
     identity=("name",),
     identifiers=("name", "arn"),
     names={"name": "logGroupName", "arn": "logGroupArn"},

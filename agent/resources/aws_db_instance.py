@@ -1,11 +1,11 @@
 """RDS database instance. Members of a cluster are `aws_rds_cluster_instance`, and not listed here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Call, Event, Path, Spec
+from agent.resources import Ask, Attribute, Call, Event, Item, One, Path, Spec
 
 _ID = "responseElements.dBInstanceIdentifier || requestParameters.dBInstanceIdentifier"
 """A request may write capitals; RDS keeps the identifier in lower case."""
@@ -53,9 +53,21 @@ _ASKED: Mapping[str, Path] = {
     "password": _password,
 }
 
+_LISTING = Call(
+    "describe_db_instances",
+    items="DBInstances[?!DBClusterIdentifier]",
+    gone=("DBInstanceNotFound", "DBInstanceNotFoundFault"),
+)
+
+
+def _by_name(ask: Ask, names: Sequence[str]) -> Iterable[Item]:
+    return [found for name in names for found in ask(_LISTING, DBInstanceIdentifier=name) or ()]
+
+
 SPEC = Spec(
     service="rds",
-    listing=Call("describe_db_instances", items="DBInstances[?!DBClusterIdentifier]"),
+    listing=_LISTING,
+    one=One((_LISTING,), lambda name: name.rsplit(":", 1)[-1], _by_name),
     identity=("identifier",),
     identifiers=("identifier", "arn"),
     names={"identifier": "DBInstanceIdentifier", "arn": "DBInstanceArn"},

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Call, Event, Item, Path, Spec, tags_at, tags_of_all
+from agent.resources import OWN_TAGS, Attribute, Call, Event, Item, One, Path, Spec, tags_at, tags_of_all
 
 LONGEST_RECOVERY = 35
 """Days that a table can be taken back where the call does not say:
@@ -114,14 +114,30 @@ def _detail(operation: str, items: str, into: str) -> Call:
     return Call(operation, items=items, bind={"TableName": "TableName"}, into=into, gone=GONE)
 
 
+_DETAILS = (
+    _detail("describe_table", "Table", "Table"),
+    _detail("describe_continuous_backups", "ContinuousBackupsDescription", "Backups"),
+    _detail("describe_time_to_live", "TimeToLiveDescription", "Ttl"),
+)
+
 SPEC = Spec(
     service="dynamodb",
     listing=Call("list_tables", items="TableNames[].{TableName: @}"),
-    details=(
-        _detail("describe_table", "Table", "Table"),
-        _detail("describe_continuous_backups", "ContinuousBackupsDescription", "Backups"),
-        _detail("describe_time_to_live", "TimeToLiveDescription", "Ttl"),
-        tags_of_all("dynamodb"),
+    details=(*_DETAILS, tags_of_all("dynamodb")),
+    one=One(
+        (),
+        lambda name: name.split(":table/")[-1].split("/")[0],
+        lambda _, names: [{"TableName": name} for name in names],
+        details=(
+            *_DETAILS,
+            Call(
+                "list_tags_of_resource",
+                items="Tags",
+                bind={"ResourceArn": "Table.TableArn"},
+                into=OWN_TAGS,
+                gone=GONE,
+            ),
+        ),
     ),
     identity=("name",),
     names={"name": "TableName", "id": "TableName", "arn": "Table.TableArn"},

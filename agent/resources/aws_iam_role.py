@@ -1,10 +1,11 @@
 """IAM role. Its policies are parts: `aws_iam_role_policy` and `aws_iam_role_policy_attachment`."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent import tags
-from agent.resources import Attribute, Attributes, Call, Event, Inline, Item, Spec
+from agent.resources import Ask, Attribute, Attributes, Call, Event, Inline, Item, One, Spec
 
 LISTING = {"Filter": ["Role", "LocalManagedPolicy"]}
 """One answer for all IAM types; without the filter it also holds the thousand policies that AWS manages."""
@@ -15,6 +16,36 @@ def provided(item: Item) -> str:
     if item["Path"].startswith("/aws-service-role/"):
         return f"service-linked role of {item['Path'].split('/')[2]}"
     return "made by IAM Identity Center" if item["Path"].startswith("/aws-reserved/") else ""
+
+
+GONE = ("NoSuchEntity",)
+_ROLE = Call("get_role", items="Role", gone=GONE)
+_INLINE = Call("list_role_policies", items="PolicyNames", gone=GONE)
+_DOCUMENT = Call("get_role_policy", items="{PolicyName: PolicyName, PolicyDocument: PolicyDocument}", gone=GONE)
+_ATTACHED = Call("list_attached_role_policies", items="AttachedPolicies", gone=GONE)
+
+
+def _by_name(ask: Ask, names: Sequence[str]) -> Iterable[Item]:
+    """Roles with their policies, as the account's details show them."""
+    for name in names:
+        role = ask(_ROLE, RoleName=name)
+        if role is not None:
+            policies = (ask(_DOCUMENT, RoleName=name, PolicyName=one) for one in ask(_INLINE, RoleName=name) or ())
+            yield {
+                **role,
+                "RolePolicyList": [one for one in policies if one is not None],
+                "AttachedManagedPolicies": ask(_ATTACHED, RoleName=name) or [],
+                "Roles": [role],
+            }
+
+
+def _asked_by(name: str) -> str:
+    """The name, which ends the ARN; an id (`AROA…`) stands beside it."""
+    return "" if re.fullmatch("AROA[A-Z0-9]{12,}", name) else name.rsplit("/", 1)[-1]
+
+
+BY_NAME = One((_ROLE, _INLINE, _DOCUMENT, _ATTACHED), _asked_by, _by_name, details=())
+"""One answer for a role and its parts. The account's details take seconds where there are thousands of roles."""
 
 
 def _listed(name: str) -> Any:
@@ -53,6 +84,7 @@ SPEC = Spec(
             into="Roles",
         ),
     ),
+    one=BY_NAME,
     identity=("name",),
     identifiers=("id", "arn", "name", "unique_id"),
     names={"name": "RoleName", "id": "RoleName", "arn": "Arn", "unique_id": "RoleId"},

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agent.resources import Attribute, Call, Event, Item, Parent, Spec
-from agent.resources.aws_iam_role import LISTING, provided
+from agent.resources.aws_iam_role import BY_NAME, LISTING, provided
 
 IDS = "join('|', requestParameters.[roleName, policyName])"
 
@@ -16,6 +16,7 @@ def _expand(role: Item) -> Iterable[Item]:
 SPEC = Spec(
     service="iam",
     listing=Call("get_account_authorization_details", items="RoleDetailList", args=LISTING),
+    one=BY_NAME,
     expand=_expand,
     identity=("role", "name"),
     identifiers=("id",),

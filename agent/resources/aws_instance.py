@@ -8,7 +8,7 @@ import jmespath
 from agent import tags
 from agent.model import Unknown
 from agent.resources import Attribute, Call, Event, Item, Spec
-from agent.resources.aws_vpc import PAGE, tag_events
+from agent.resources.aws_vpc import PAGE, by_id, tag_events
 
 _OWNERS = {
     "aws:autoscaling:groupName": "Auto Scaling group",
@@ -62,17 +62,20 @@ def _association(event: str) -> tuple[str, str]:
     return f"{answer}.instanceId", f"{answer}.iamInstanceProfile.arn"
 
 
+_LISTING = Call(
+    "describe_instances",
+    items="Reservations[].Instances[]",
+    # A terminated instance is listed for an hour more.
+    args={
+        "Filters": [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}],
+        **PAGE,
+    },
+)
+
 SPEC = Spec(
     service="ec2",
-    listing=Call(
-        "describe_instances",
-        items="Reservations[].Instances[]",
-        # A terminated instance is listed for an hour more.
-        args={
-            "Filters": [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}],
-            **PAGE,
-        },
-    ),
+    listing=_LISTING,
+    one=by_id(_LISTING, "instance-id"),
     identity=("id",),
     identifiers=("id",),
     names={"id": "InstanceId"},

@@ -1,7 +1,9 @@
 """KMS key managed by the customer. A key that only waits for its deletion is, as for Terraform, no key any more."""
 
+from collections.abc import Iterable, Sequence
+
 from agent import tags
-from agent.resources import Attribute, Call, Event, Item, Spec, tags_at, tags_of_all
+from agent.resources import OWN_TAGS, Ask, Attribute, Call, Event, Item, One, Spec, tags_at, tags_of_all
 
 ID = "(resources[?type=='AWS::KMS::Key'].ARN | [0]) || requestParameters.keyId"
 """The request may name the key by an alias; `resources` has its ARN."""
@@ -19,23 +21,43 @@ def _provided(item: Item) -> str:
     return "managed by AWS" if item["Metadata"]["KeyManager"] == "AWS" else ""
 
 
+_GONE = ("NotFoundException",)
+_METADATA = Call("describe_key", items="KeyMetadata", bind={"KeyId": "KeyId"}, into="Metadata", gone=_GONE)
+_SETTINGS = (
+    Call(
+        "get_key_policy",
+        items="Policy",
+        args={"PolicyName": "default"},
+        bind={"KeyId": CUSTOMER},
+        into="Policy",
+        gone=_GONE,
+    ),
+    Call("get_key_rotation_status", bind={"KeyId": ROTATABLE}, into="Rotation", gone=_GONE),
+)
+
+
+def _asked_by(name: str) -> str | None:
+    """An alias says which key only to KMS."""
+    return None if "alias/" in name else name.rsplit("/", 1)[-1]
+
+
+def _by_id(ask: Ask, ids: Sequence[str]) -> Iterable[Item]:
+    found = (ask(_METADATA, KeyId=id_) for id_ in ids)
+    return [{"KeyId": one["KeyId"], "KeyArn": one["Arn"], "Metadata": one} for one in found if one is not None]
+
+
 SPEC = Spec(
     service="kms",
     listing=Call("list_keys", items="Keys", args={"Limit": 1000}),
-    details=(
-        Call(
-            "describe_key", items="KeyMetadata", bind={"KeyId": "KeyId"}, into="Metadata", gone=("NotFoundException",)
+    details=(_METADATA, *_SETTINGS, tags_of_all("kms")),
+    one=One(
+        (_METADATA,),
+        _asked_by,
+        _by_id,
+        details=(
+            *_SETTINGS,
+            Call("list_resource_tags", items="Tags", bind={"KeyId": CUSTOMER}, into=OWN_TAGS, gone=_GONE),
         ),
-        Call(
-            "get_key_policy",
-            items="Policy",
-            args={"PolicyName": "default"},
-            bind={"KeyId": CUSTOMER},
-            into="Policy",
-            gone=("NotFoundException",),
-        ),
-        Call("get_key_rotation_status", bind={"KeyId": ROTATABLE}, into="Rotation", gone=("NotFoundException",)),
-        tags_of_all("kms"),
     ),
     identity=("key_id",),
     identifiers=("id", "key_id", "arn"),

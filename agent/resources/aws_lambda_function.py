@@ -1,11 +1,11 @@
 """Lambda function, as its unpublished version ($LATEST) is configured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Call, Event, Item, Path, Spec, tags_at, tags_of_all
+from agent.resources import OWN_TAGS, Ask, Attribute, Call, Event, Item, One, Path, Spec, tags_at, tags_of_all
 
 
 def _function(record: Mapping[str, Any]) -> str | None:
@@ -63,10 +63,25 @@ _ASKED: Mapping[str, Path] = {
     ),
 }
 
+_GONE = ("ResourceNotFoundException",)
+_CONFIGURATION = Call("get_function_configuration", gone=_GONE)
+
+
+def _by_name(ask: Ask, names: Sequence[str]) -> Iterable[Item]:
+    return [found for name in names if (found := ask(_CONFIGURATION, FunctionName=name)) is not None]
+
+
 SPEC = Spec(
     service="lambda",
     listing=Call("list_functions", items="Functions"),
     details=(tags_of_all("lambda"),),
+    one=One(
+        (_CONFIGURATION,),
+        # An ARN may end in a version or an alias: `…:function:NAME:3`.
+        lambda name: name.split(":function:")[-1].split(":")[0],
+        _by_name,
+        details=(Call("list_tags", items="Tags", bind={"Resource": "FunctionArn"}, into=OWN_TAGS, gone=_GONE),),
+    ),
     identity=("function_name",),
     identifiers=("function_name", "arn"),
     names={"function_name": "FunctionName", "arn": "FunctionArn"},

@@ -5,7 +5,7 @@ from typing import Literal
 
 from agent import tags
 from agent.resources import Attribute, Attributes, Event, Inline, Spec
-from agent.resources.aws_security_group_rule import GROUPS, rules
+from agent.resources.aws_security_group_rule import BY_GROUP, GROUPS, rules
 from agent.resources.aws_vpc import tag_events
 
 
@@ -20,6 +20,7 @@ def _blocks(direction: Literal["ingress", "egress"]) -> Callable[[Attributes], I
 SPEC = Spec(
     service="ec2",
     listing=GROUPS,
+    one=BY_GROUP,
     identity=("id",),
     identifiers=("id", "arn"),
     names={"id": "GroupId", "arn": "SecurityGroupArn"},

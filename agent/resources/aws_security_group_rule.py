@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.model import Act, Unknown
 from agent.resources import Attribute, Attributes, Call, Event, Item, Parent, Spec, identity
-from agent.resources.aws_vpc import PAGE
+from agent.resources.aws_vpc import PAGE, by_id
 
 Record = Mapping[str, Any]
 Rule = Mapping[str, Any]
@@ -19,6 +19,8 @@ IDENTITY = ("security_group_id", "type", "protocol", "from_port", "to_port", "so
 """`source` is ours: a CIDR block, a prefix list or a group; for an egress rule the destination."""
 GROUPS = Call("describe_security_groups", items="SecurityGroups", args=PAGE)
 """One answer for the groups and for their rules."""
+BY_GROUP = by_id(GROUPS, "group-id")
+"""As above, of a few groups."""
 
 _PROTOCOLS = {"all": "-1", "1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 """The numbers that AWS answers with a name."""
@@ -203,6 +205,7 @@ SPEC = Spec(
     service="ec2",
     # Not describe_security_group_rules: it would be one call more, and gives nothing else that is compared.
     listing=GROUPS,
+    one=BY_GROUP,
     expand=_live,
     split=rules,
     identity=IDENTITY,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import tags
-from agent.resources import Attribute, Call, Event, Spec, tags_at, tags_of_all
+from agent.resources import OWN_TAGS, Attribute, Call, Event, One, Spec, tags_at, tags_of_all
 
 ATTRIBUTES = (
     Attribute("policy", "Attributes.Policy", "policy", "exposure"),
@@ -37,18 +37,32 @@ def _asked(member: str) -> Callable[[Mapping[str, Any]], Any]:
     return value
 
 
+_GONE = ("NotFound", "NotFoundException")
+_TOPIC_ATTRIBUTES = Call(
+    "get_topic_attributes", items="Attributes", bind={"TopicArn": "TopicArn"}, into="Attributes", gone=_GONE
+)
+
 SPEC = Spec(
     service="sns",
     listing=Call("list_topics", items="Topics"),
     details=(
-        Call(
-            "get_topic_attributes",
-            items="Attributes",
-            bind={"TopicArn": "TopicArn"},
-            into="Attributes",
-            gone=("NotFound", "NotFoundException"),
-        ),
+        _TOPIC_ATTRIBUTES,
         tags_of_all("sns"),
+    ),
+    one=One(
+        (),
+        lambda name: name if name.startswith("arn:") else "",
+        lambda _, arns: [{"TopicArn": arn} for arn in arns],
+        details=(
+            _TOPIC_ATTRIBUTES,
+            Call(
+                "list_tags_for_resource",
+                items="Tags",
+                bind={"ResourceArn": "TopicArn"},
+                into=OWN_TAGS,
+                gone=(*_GONE, "ResourceNotFound", "ResourceNotFoundException"),
+            ),
+        ),
     ),
     identity=("arn",),
     names={"arn": "TopicArn", "id": "TopicArn", "name": lambda item: item["TopicArn"].rsplit(":", 1)[-1]},

@@ -1,10 +1,10 @@
 """Amazon SQS queue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent import tags
-from agent.resources import Attribute, Call, Event, Spec, tags_at, tags_of_all
+from agent.resources import OWN_TAGS, Ask, Attribute, Call, Event, Item, One, Spec, tags_at, tags_of_all
 
 GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
@@ -46,19 +46,37 @@ def _queue(record: Mapping[str, Any]) -> list[list[str]]:
     return [[url, name] if account == record.get("recipientAccountId") else [url]]
 
 
+_QUEUE_ATTRIBUTES = Call(
+    "get_queue_attributes",
+    items="Attributes",
+    bind={"QueueUrl": "QueueUrl"},
+    args={"AttributeNames": ["All"]},
+    into="Attributes",
+    gone=GONE,
+)
+_URL = Call("get_queue_url", gone=GONE)
+
+
+def _by_name(ask: Ask, names: Sequence[str]) -> Iterable[Item]:
+    """Unlike the listing, which may lag by a minute after a queue is made or deleted."""
+    return [found for name in names if (found := ask(_URL, QueueName=name)) is not None]
+
+
 SPEC = Spec(
     service="sqs",
     listing=Call("list_queues", items="QueueUrls[].{QueueUrl: @}", args={"MaxResults": 1000}),
     details=(
-        Call(
-            "get_queue_attributes",
-            items="Attributes",
-            bind={"QueueUrl": "QueueUrl"},
-            args={"AttributeNames": ["All"]},
-            into="Attributes",
-            gone=GONE,
-        ),
+        _QUEUE_ATTRIBUTES,
         tags_of_all("sqs"),
+    ),
+    one=One(
+        (_URL,),
+        lambda name: name.rsplit("/", 1)[-1].rsplit(":", 1)[-1],
+        _by_name,
+        details=(
+            _QUEUE_ATTRIBUTES,
+            Call("list_queue_tags", items="Tags", bind={"QueueUrl": "QueueUrl"}, into=OWN_TAGS, gone=GONE),
+        ),
     ),
     # The name and not the ARN: the listing gives it, so a queue whose details are refused still has its name.
     identity=("name",),

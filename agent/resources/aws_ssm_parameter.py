@@ -1,10 +1,23 @@
 """Systems Manager parameter. The value of a SecureString is never read, not even encrypted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from agent import tags
 from agent.model import Unknown
-from agent.resources import Attribute, Attributes, Call, Event, Item, Path, Spec, tags_at, tags_of_all
+from agent.resources import (
+    OWN_TAGS,
+    Ask,
+    Attribute,
+    Attributes,
+    Call,
+    Event,
+    Item,
+    One,
+    Path,
+    Spec,
+    tags_at,
+    tags_of_all,
+)
 
 _READABLE = "Type != 'SecureString' && Name || `null`"
 """Nothing for a SecureString: the call is not made for it."""
@@ -38,20 +51,45 @@ _ASKED: Mapping[str, Path] = {
     "data_type": "requestParameters.dataType",
 }
 
+_LISTING = Call("describe_parameters", items="Parameters", args={"MaxResults": 50})
+_VALUES = Call(
+    "get_parameters",
+    items="Parameters",
+    args={"WithDecryption": False},
+    bind={"Names": _READABLE},
+    batch=10,
+    match="Name",
+    into="Parameter",
+)
+_MOST_AT_ONCE = 25
+
+
+def _by_name(ask: Ask, names: Sequence[str]) -> Iterable[Item]:
+    """Names without the leading `/`, in both of their spellings; a filter takes fifty."""
+    for start in range(0, len(names), _MOST_AT_ONCE):
+        some = [spelt for name in names[start : start + _MOST_AT_ONCE] for spelt in (name, f"/{name}")]
+        yield from ask(_LISTING, ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": some}]) or ()
+
+
 SPEC = Spec(
     service="ssm",
-    listing=Call("describe_parameters", items="Parameters", args={"MaxResults": 50}),
-    details=(
-        Call(
-            "get_parameters",
-            items="Parameters",
-            args={"WithDecryption": False},
-            bind={"Names": _READABLE},
-            batch=10,
-            match="Name",
-            into="Parameter",
+    listing=_LISTING,
+    details=(_VALUES, tags_of_all("ssm")),
+    one=One(
+        (_LISTING,),
+        lambda name: name.split(":parameter/")[-1].removeprefix("/"),
+        _by_name,
+        details=(
+            _VALUES,
+            Call(
+                "list_tags_for_resource",
+                items="TagList",
+                args={"ResourceType": "Parameter"},
+                bind={"ResourceId": "Name"},
+                into=OWN_TAGS,
+                gone=("InvalidResourceId",),
+            ),
         ),
-        tags_of_all("ssm"),
     ),
     split=_with_value,
     identity=("name",),

@@ -2,11 +2,14 @@
 
 from agent import tags
 from agent.resources import Attribute, Call, Event, Spec
-from agent.resources.aws_vpc import PAGE, tag_events
+from agent.resources.aws_vpc import PAGE, by_id, tag_events
+
+_LISTING = Call("describe_subnets", items="Subnets", args=PAGE)
 
 SPEC = Spec(
     service="ec2",
-    listing=Call("describe_subnets", items="Subnets", args=PAGE),
+    listing=_LISTING,
+    one=by_id(_LISTING, "subnet-id"),
     identity=("id",),
     identifiers=("id", "arn"),
     names={"id": "SubnetId", "arn": "SubnetArn"},

@@ -1,7 +1,9 @@
 """Amazon VPC. Hides how EC2 tags any of its resources, for the other EC2 types too."""
 
+from collections.abc import Iterable, Sequence
+
 from agent import tags
-from agent.resources import Attribute, Call, Event, Spec
+from agent.resources import Ask, Attribute, Call, Event, Item, One, Spec
 
 PAGE = {"MaxResults": 1000}
 """The most that EC2's list calls give at once."""
@@ -14,6 +16,21 @@ def tag_events(prefix: str) -> tuple[Event, ...]:
         Event("CreateTags", ids, sets={"tags_all": tags.at("requestParameters.tagSet.items")}),
         Event("DeleteTags", ids, sets={"tags_all": ""}),
     )
+
+
+def by_id(listing: Call, filter_: str) -> One:
+    """How one EC2 type is read by ids: a filter, unlike a list of ids, is no error where one of them is gone."""
+
+    def read(ask: Ask, ids: Sequence[str]) -> Iterable[Item]:
+        for start in range(0, len(ids), _MOST_VALUES):
+            values = {"Name": filter_, "Values": list(ids[start : start + _MOST_VALUES])}
+            yield from ask(listing, Filters=[*listing.args.get("Filters", ()), values])
+
+    return One((listing,), lambda name: name.rsplit("/", 1)[-1], read)
+
+
+_MOST_VALUES = 200
+"""Values that one filter takes."""
 
 
 def _switch(name: str) -> Call:
@@ -29,9 +46,12 @@ def _switch(name: str) -> Call:
     )
 
 
+_LISTING = Call("describe_vpcs", items="Vpcs", args=PAGE)
+
 SPEC = Spec(
     service="ec2",
-    listing=Call("describe_vpcs", items="Vpcs", args=PAGE),
+    listing=_LISTING,
+    one=by_id(_LISTING, "vpc-id"),
     details=(_switch("enableDnsSupport"), _switch("enableDnsHostnames")),
     identity=("id",),
     identifiers=("id",),

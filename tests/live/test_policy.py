@@ -9,6 +9,11 @@ def test_actions_are_named_as_iam_names_them() -> None:
     assert actions(specs) == (
         "iam:GetAccountAuthorizationDetails",
         "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
         "iam:ListRoles",
         "s3:GetBucketPolicy",
         "s3:GetBucketPublicAccessBlock",
@@ -17,6 +22,8 @@ def test_actions_are_named_as_iam_names_them() -> None:
         "s3:GetEncryptionConfiguration",
         "s3:ListAllMyBuckets",
         "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ListQueueTags",
         "sqs:ListQueues",
         "tag:GetResources",
     )
