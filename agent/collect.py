@@ -25,6 +25,7 @@ from botocore.parsers import ResponseParserError
 from agent import __version__, directory, ticketing
 from agent.config import Account, Config, duration
 from agent.declared import stack
+from agent.focus import Look
 from agent.live import aws
 from agent.live.requests import Calls
 from agent.model import GLOBAL, Directory, Gap, Limit, Scope, Snapshot, Trail
@@ -37,6 +38,7 @@ from agent.trail.claims import PATTERNS
 from agent.trail.entries import Reader
 from agent.trail.source import EVERYWHERE, LATE, Feed, once
 
+_EAGER = 2.0  # seconds that messages are gathered for while somebody waits for the first
 HOME = "us-east-1"
 """Region that global services are read in, and that records their events
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html)."""
@@ -198,7 +200,7 @@ class Collector:
     """Runs the single AWS calls; never a unit, which would wait for itself."""
     cache: Path | None = None
     last: datetime | None = None
-    """When the last scan that ended began; None: there was none."""
+    """When the last scan of the whole estate that ended began; None: there was none."""
     accounts: Mapping[int, str] = field(default_factory=dict)
     """Number of an `[[account]]` → its id, of those there are credentials for."""
     calls: Calls = field(default_factory=Calls)
@@ -259,6 +261,21 @@ class Collector:
             calls=self.calls,
         )
 
+    def again(self, session: int, look: Look) -> Snapshot:
+        """What one look reads, in the account of that session. Never raises for what it cannot read."""
+        return aws.read(
+            self.sessions.of(session),
+            look.account,
+            HOME if look.region == GLOBAL else look.region,
+            look.service,
+            specs=self.specs,
+            key=self.key,
+            taken_at=self.started_at,
+            only=look.only,
+            pool=self.pool,
+            calls=self.calls,
+        )
+
     def _trail(self, args: Mapping[str, Any]) -> Trail:
         """Straight from the sources, nothing kept: what queues hold stays in them."""
         feeds = self.feeds(args)
@@ -314,7 +331,16 @@ class Collector:
         accounts = {int(number): name for number, name in args["accounts"].items()}
         return [feed for where in self.config.trail.sources for feed in self._feeds(where, accounts)]
 
-    def _feeds(self, where: str, accounts: Mapping[int, str]) -> Iterable[Feed]:
+    def queues(self, wait: int) -> list[Feed]:
+        """The sources that are queues, to be read again and again: each waits so many seconds for a first message."""
+        kinds = ("eventbridge:", "s3-notifications:")
+        named = [one for one in self.config.trail.sources if one.startswith(kinds)]
+        return (
+            [feed for where in named for feed in self._feeds(where, self.accounts, wait=wait)] if self.accounts else []
+        )
+
+    def _feeds(self, where: str, accounts: Mapping[int, str], wait: int = 0) -> Iterable[Feed]:
+        patience: dict[str, Any] = {"wait": wait, "seconds": _EAGER, "eager": True} if wait else {}
         kind, _, url = where.partition(":")
         if where == "lookup":
             # Throttling is paced by the source itself: two requests a second for each account and region.
@@ -330,12 +356,13 @@ class Collector:
             return [files.feed(self.config.path(where))]
         first, names = self.sessions.of(next(iter(accounts))), tuple(accounts.values())
         if kind == "eventbridge":
-            return [bus.feed(first.client("sqs", region_name=region_of(url)), url, accounts=names)]
+            return [bus.feed(first.client("sqs", region_name=region_of(url)), url, accounts=names, **patience)]
         client = first.client("s3", config=ClientConfig(max_pool_connections=16))
         if kind == "s3-notifications":
             # A queue may be writable by others: only the buckets that are named here are fetched from.
             buckets = [one.removeprefix("s3://").split("/")[0] for one in self.config.trail.sources if "s3://" in one]
-            return [notified.feed(first.client("sqs", region_name=region_of(url)), url, client, buckets=buckets)]
+            sqs = first.client("sqs", region_name=region_of(url))
+            return [notified.feed(sqs, url, client, buckets=buckets, **patience)]
         bucket, _, prefix = where.removeprefix("s3://").partition("/")
         regions = sorted({HOME, *(region for number in accounts for region in self.config.account[number].regions)})
         found = [s3.feed(client, bucket, prefix, accounts=names, regions=regions)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from agent import freeze, standing, ticketing
 from agent.authorise import PATHS, trusted
 from agent.collect import Sessions, state_session
-from agent.config import Config, PolicyConfig, duration
+from agent.config import Config, PolicyConfig, duration, reading
 from agent.declared.approved_plan import find_plans
 from agent.model import (
     Authority,
@@ -95,9 +95,9 @@ def gather_evidence(
         calendar=freeze.read_calendars(config, lambda: state_session(asked.sessions), start, trail.end),
         permitted=policy.permitted,
         environments=_environments(asked, accounts),
-        weights=load_weights([config.path(folder) for folder in config.rules.dirs]) if policy.risk else None,
+        weights=load_weights([reading(config.path(folder)) for folder in config.rules.dirs]) if policy.risk else None,
         failures=failures(one.finding for one in recent),
-        history=_history(one.finding for one in open_ones.values()),
+        history=history_of(one.finding for one in open_ones.values()),
     )
     return Evidence(authority, approved.problems)
 
@@ -128,7 +128,7 @@ def _seen(config: Config, store: Store) -> Callable[[Path], datetime | None]:
 
 def _sha256(file: Path) -> str | None:
     try:
-        with file.open("rb") as stream:
+        with reading(file).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None
@@ -184,7 +184,7 @@ def _environments(asked: Asked, accounts: Iterable[str]) -> Environments:
     )
 
 
-def _history(findings: Iterable[Finding]) -> dict[str, Outcome]:
+def history_of(findings: Iterable[Finding]) -> dict[str, Outcome]:
     """Id of an event → what the last scan said. Evidence found late stays late: the outcome before it counts."""
     return {
         event: "unauthorised" if item.verdict.late and item.verdict.outcome == "authorised" else item.verdict.outcome

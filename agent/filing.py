@@ -5,9 +5,12 @@ a system is left in peace.
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from agent.model import SEVERITIES, Case, CaseKey, Close, Held, Open, Update
 from agent.store.outbox import Entry, Outbox
@@ -19,6 +22,8 @@ FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 FAILURES = 3
 """After so many in a row the system is down: what is left waits for the next drain, and nobody hammers it."""
+_AT_ONCE = 64
+_QUICK = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +43,78 @@ def drain(outbox: Outbox, system: TicketSystem, owner: str, now: Callable[[], da
 
     A failure that may pass is retried from 30 s to an hour later, twice as long each time; a permanent one is dead.
     """
-    sent = retried = dead = in_a_row = 0
-    errors: list[str] = []
-    while sent + retried + dead < limit and in_a_row < FAILURES:
-        entry = outbox.claim(owner, now(), LEASE)
-        if entry is None:
+    done = _Drain(outbox, system, now)
+    while done.tried < limit and done.in_a_row < FAILURES:
+        entries = outbox.claim_some(owner, now(), LEASE, min(done.at_once, limit - done.tried))
+        if not entries:
             break
-        try:
-            ref = _carry_out(entry, system)
-        except TicketError as error:
-            errors.append(f"{entry.dedup_key}: {error}")
-            if error.permanent:
-                outbox.dead(entry, str(error), now())
-                dead += 1
-            else:
-                outbox.retry(entry, str(error), now() + wait(entry.id, entry.attempts))
-                retried += 1
-            in_a_row += 1
+        done.carry_out(entries)
+    return Filed(done.sent, done.retried, done.dead, tuple(done.errors))
+
+
+@dataclass(slots=True)
+class _Drain:
+    """One drain, as far as it is."""
+
+    outbox: Outbox
+    system: TicketSystem
+    now: Callable[[], datetime]
+    sent: int = 0
+    retried: int = 0
+    dead: int = 0
+    tried: int = 0
+    in_a_row: int = 0
+    at_once: int = 1
+    """Entries that are claimed and marked as sent together: to be on disk takes longer than to file one in a folder."""
+    errors: list[str] = field(default_factory=list)
+
+    def carry_out(self, entries: Sequence[Entry]) -> None:
+        """Some that were claimed together."""
+        began, failed = time.monotonic(), False
+        arrived: list[tuple[Entry, str]] = []
+        for number, entry in enumerate(entries):
+            if self.in_a_row == FAILURES:
+                self.outbox.give_back(entries[number:])
+                break
+            self.tried += 1
+            try:
+                arrived.append((entry, _carry_out(entry, self.system)))
+                self.in_a_row = 0
+            except TicketError as error:
+                failed = True
+                self._failed(entry, error)
+        if arrived:
+            self.sent += self.outbox.sent_all(arrived, self.now())
+        # Slow ones would outlast their lease, and lose more if this process died.
+        quick = not failed and time.monotonic() - began < _QUICK
+        self.at_once = min(2 * self.at_once, _AT_ONCE) if quick else 1
+
+    def _failed(self, entry: Entry, error: TicketError) -> None:
+        self.errors.append(f"{entry.dedup_key}: {error}")
+        if error.permanent:
+            self.outbox.dead(entry, str(error), self.now())
+            self.dead += 1
         else:
-            sent += outbox.sent(entry, ref, now())
-            in_a_row = 0
-    return Filed(sent, retried, dead, tuple(errors))
+            self.outbox.retry(entry, str(error), self.now() + wait(entry.id, entry.attempts))
+            self.retried += 1
+        self.in_a_row += 1
+
+
+def forsaken(outbox: Outbox, now: datetime) -> None:
+    """Takes over what a process of this machine had claimed and did not live to file: else it waits for its lease.
+
+    To be asked where the store is a file, and so nobody else's. Raises StoreError.
+    """
+    node = os.uname().nodename
+    gone = [one for one in outbox.owners() if (pid := _pid(one, node)) and not Path(f"/proc/{pid}").exists()]
+    if gone:
+        outbox.abandoned(gone, now)
+
+
+def _pid(owner: str, node: str) -> str:
+    """Of `node/pid/thread`; empty for any other owner."""
+    name, pid, *_ = (*owner.rsplit("/", 2), "", "")
+    return pid if name == node and pid.isdecimal() else ""
 
 
 def wait(entry: int, attempts: int) -> timedelta:

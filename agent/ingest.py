@@ -11,13 +11,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from agent.model import Entry, Gap
-from agent.store import Journal, Kept
+from agent.store import Journal, Kept, StoreError
 from agent.trail.coverage import CONTROLS
 from agent.trail.entries import Reader
 from agent.trail.source import LOOKBACK, Delivery, Feed, Window
@@ -100,6 +101,12 @@ class _Flow:
                 continue
             return
 
+    def waiting(self) -> Iterator[tuple[Feed, Delivery | None]]:
+        """What nobody took yet."""
+        with suppress(queue.Empty):
+            while True:
+                yield self.ready.get_nowait()
+
     def deliveries(self, feeds: int) -> Iterator[tuple[Feed, Delivery]]:
         """Everything, until as many feeds have ended."""
         while feeds:
@@ -121,33 +128,32 @@ def ingest(
     now: Callable[[], datetime],
     by: str = "",
     behind: Journal | None = None,
+    mark: Callable[[Sequence[Entry]], None] = lambda _: None,
 ) -> Ingested:
     """Reads every feed from where it stood into `journal`. Raises StoreError; what a feed cannot read is a gap.
 
-    `seal` takes out of an entry what code and state call secret; `now` is asked when a delivery is kept. `by` tells
-    this reader from those that would digest differently. `behind` is the journal that a dry run goes on from and does
-    not write: feeds that drain are then skipped.
+    `seal` takes secrets out of an entry; `now` is asked when a delivery is kept. `by` tells this reader from those that
+    would digest differently. `behind`: the journal that a dry run goes on from; feeds that drain are then skipped.
+    `mark` is told of entries before they are kept.
     """
     read = [feed for feed in feeds if behind is None or not feed.drains]
-    found = Ingested(skipped=tuple(feed.name for feed in feeds if feed not in read))
+    skipped = tuple(feed.name for feed in feeds if feed not in read)
     if not read:
-        return found
+        return Ingested(skipped=skipped)
     if behind is None:
         journal.recount(by, start - LOOKBACK, [feed.name for feed in read if not feed.drains])
     flow = _Flow()
-    refused = _Refused()
-    gaps: list[Gap] = []
-    lasting: list[Gap] = []
+    refused, gaps, lasting = _Refused(), list[Gap](), list[Gap]()
     new, events = 0, 0
     with ThreadPoolExecutor(min(len(read), FEEDS_AT_ONCE), thread_name_prefix="trail") as threads:
-        pumps = [
-            threads.submit(flow.pump, feed, Window(start, end, _checkpoints(feed, journal, behind, by)))
-            for feed in read
-        ]
+        windows = ((feed, Window(start, end, _checkpoints(feed, journal, behind, by))) for feed in read)
+        pumps = [threads.submit(flow.pump, feed, window) for feed, window in windows]
         try:
             for feed, delivery in flow.deliveries(len(read)):
                 kept, passing = _digested(delivery, reader, seal, refused)
-                new += journal.keep(feed.name, kept, now(), by)
+                with _given_back(delivery, flow):
+                    mark(kept.entries)
+                    new += journal.keep(feed.name, kept, now(), by)
                 events += sum(tally.events for tally in kept.tallies)
                 gaps += passing
                 lasting += kept.gaps
@@ -157,14 +163,22 @@ def ingest(
             flow.stop.set()
     for pump in pumps:
         pump.result()
-    return Ingested(
-        tuple(dict.fromkeys(gaps)),
-        tuple(dict.fromkeys(lasting)),
-        found.skipped,
-        new,
-        events,
-        {**reader.strange(), **refused.told()},
-    )
+    told = {**reader.strange(), **refused.told()}
+    return Ingested(tuple(dict.fromkeys(gaps)), tuple(dict.fromkeys(lasting)), skipped, new, events, told)
+
+
+@contextmanager
+def _given_back(delivery: Delivery, flow: _Flow) -> Iterator[None]:
+    """Where a delivery cannot be kept, it and those behind it are there again at once, and not when they would be."""
+    try:
+        yield
+    except StoreError:
+        flow.stop.set()
+        behind = [one for _, one in flow.waiting() if one is not None]
+        for one in (delivery, *behind):
+            if one.give_back is not None:
+                one.give_back()
+        raise
 
 
 def _checkpoints(feed: Feed, journal: Journal, behind: Journal | None, by: str) -> Mapping[str, Mapping[str, Any]]:

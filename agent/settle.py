@@ -6,7 +6,7 @@ Hides that an apply changes the cloud first and the state later: whatever is com
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -16,8 +16,8 @@ from agent.declared.loading import peek
 from agent.declared.sensitive import seal_alike
 from agent.declared.state import StateError
 from agent.model import GLOBAL, Gap, Scope, Snapshot, StateRead
-from agent.stacks import locate
-from agent.store import Unit
+from agent.stacks import Located, locate
+from agent.store import Unit, UnitSpec
 
 Results = Mapping[str, tuple[Unit, Snapshot]]
 """Unit name → the unit and what it read; of one kind."""
@@ -39,21 +39,20 @@ def settle(collector: Collector, declared: Results, live: Results) -> Settled:
     found = {name: snapshot for name, (_, snapshot) in declared.items()}
     seen = {name: snapshot for name, (_, snapshot) in live.items()}
     units = {name: unit for name, (unit, snapshot) in declared.items() if snapshot.states}
-    looks = _looks(collector, units.values())
-    moved = [name for name, look in looks.items() if look.digest != _digest(found[name])]
+    looked = looks(collector, units.values())
+    moved = [name for name, look in looked.items() if look.digest != digest_of(found[name])]
     if moved:
-        found |= _again(collector, [units[name] for name in moved])
+        found |= again(collector, [units[name] for name in moved])
         seen |= _live_again(collector, [found[name] for name in moved], list(found.values()), live)
         # Where it stands still now, what was read the second time belongs together.
-        looks |= _looks(collector, [units[name] for name in moved if found[name].states])
-    for name, look in looks.items():
-        if found[name].states and (look.locked or look.digest != _digest(found[name])):
-            found[name] = _marked(found[name], look)
+        looked |= looks(collector, [units[name] for name in moved if found[name].states])
+    for name, look in looked.items():
+        found[name] = marked(found[name], look)
     return Settled(list(found.values()), list(seen.values()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """A state as it is now."""
 
     digest: str
@@ -61,15 +60,23 @@ class _Look:
     locked: str
 
 
-def _looks(collector: Collector, units: Iterable[Unit]) -> dict[str, _Look]:
+def looks(
+    collector: Collector, units: Iterable[Unit | UnitSpec], places: MutableMapping[str, Located] | None = None
+) -> dict[str, Look]:
+    """Name of a stack's unit → its state as it is now. Raises nothing.
+
+    `places` remembers where stacks lie, so that none is fetched again only to look at its state.
+    """
+    known = {} if places is None else places
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="look") as threads:
-        running = {unit.name: threads.submit(_look, collector, unit) for unit in units}
+        running = {unit.name: threads.submit(_look, collector, unit, known) for unit in units}
         return {name: future.result() for name, future in running.items()}
 
 
-def _look(collector: Collector, unit: Unit) -> _Look:
+def _look(collector: Collector, unit: Unit | UnitSpec, places: MutableMapping[str, Located]) -> Look:
     stack = collector.config.stack[unit.args["stack"]]
-    located = locate(collector.config, stack)
+    located = places.get(unit.name) or locate(collector.config, stack)
+    places[unit.name] = located
     try:
         fetched = peek(
             located.directory,
@@ -79,15 +86,16 @@ def _look(collector: Collector, unit: Unit) -> _Look:
             options=located.options,
         )
     except StateError:
-        return _Look("", "")
-    return _Look(hashlib.sha256(fetched.data).hexdigest(), fetched.locked)
+        return Look("", "")
+    return Look(hashlib.sha256(fetched.data).hexdigest(), fetched.locked)
 
 
-def _digest(snapshot: Snapshot) -> str:
+def digest_of(snapshot: Snapshot) -> str:
+    """Of the states that a stack's reading rests on."""
     return "".join(read.digest for read in snapshot.states)
 
 
-def _again(collector: Collector, units: Sequence[Unit]) -> dict[str, Snapshot]:
+def again(collector: Collector, units: Sequence[Unit | UnitSpec]) -> dict[str, Snapshot]:
     """The stacks as they are now. One that breaks is as one that cannot be read."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="again") as threads:
         running = {unit.name: (unit, threads.submit(collector.run, unit)) for unit in units}
@@ -104,8 +112,10 @@ def _again(collector: Collector, units: Sequence[Unit]) -> dict[str, Snapshot]:
     return results
 
 
-def _marked(snapshot: Snapshot, look: _Look) -> Snapshot:
-    """The reading with why it cannot be relied on."""
+def marked(snapshot: Snapshot, look: Look) -> Snapshot:
+    """The reading, with why it cannot be relied on where its state is locked, or is not the one that was read."""
+    if not snapshot.states or not (look.locked or look.digest != digest_of(snapshot)):
+        return snapshot
     why = f"its state is locked ({look.locked})" if look.locked else "its state is written again and again"
     return replace(snapshot, states=tuple(replace(read, in_motion=why) for read in snapshot.states))
 

@@ -46,6 +46,11 @@ class Located:
         return ", ".join(self.owners.of(path)) or stack.owner
 
 
+def is_local(stack: Stack) -> bool:
+    """Whether its code lies on this machine, and not in a repository that is fetched."""
+    return not stack.repo and not is_git(stack.dir)
+
+
 def locate(config: Config, stack: Stack) -> Located:
     """A stack's files and options, fetched where they lie in a Git repository. Raises nothing."""
     cache = config.path(config.store.cache)

@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 )
 
 from agent.clean import clean
+from agent.config import reading
 
 MAX_BYTES = 1_000_000
 """About 3,500 tickets, and 5 s of parsing."""
@@ -63,10 +64,11 @@ class Value:
 
 def text(file: Path) -> str:
     """The file's content: UTF-8, at most `MAX_BYTES`. Raises `DocumentError`."""
+    place = reading(file)
     try:
-        if not file.is_file():
+        if not place.is_file():
             raise DocumentError(file, 0, "is not a regular file")
-        with file.open("rb") as stream:
+        with place.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DocumentError(file, 0, f"cannot be read: {error.strerror}") from error

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from agent.clean import clean
 from agent.model import Case, Ticket, Tickets
 from agent.tickets import Reply, Table, TicketError, document, register_file
 from agent.tickets.document import DocumentError, Reader
+from agent.tickets.plain import written
+from agent.tickets.register_index import Kept, Mentions
 from agent.tickets.text import lines, marker
 
 FULL = 500_000
@@ -49,6 +52,8 @@ class Register:
         self.directory = directory
         self.cases = directory / "cases"
         self._now = now
+        self._kept: Kept[tuple[list[register_file.Entry], list[DocumentError]]] = Kept()
+        self._mentions = Mentions(self.cases)
 
     def lookup(self, refs: Collection[str], start: datetime, end: datetime) -> Tickets:
         """See `TicketSystem.lookup`. A file with a problem is unanswered as a whole; the others are read."""
@@ -64,7 +69,8 @@ class Register:
         """See `TicketSystem.find`."""
         ours = {case.key, *case.findings}
         with _as_ticket_error(self.cases):
-            contents = ((file, document.text(file)) for file in _yaml_files(self.cases))
+            files = self._mentions.of(ours)
+            contents = ((file, document.text(file)) for file in (_yaml_files(self.cases) if files is None else files))
             # Reading is cheap and parsing is not: a register holds thousands of cases, and few mention these names.
             records = [_record(text, file) for file, text in contents if any(name in text for name in ours)]
         found = [one for one in records if not (one.closed or ours.isdisjoint((one.key, *one.findings)))]
@@ -79,7 +85,7 @@ class Register:
                 ref = first if number == 1 else f"{first}-{number}"
                 file = self.cases / f"{ref}.yaml"
                 if not file.exists():
-                    _create(file, document.dump(self._filed(case)))
+                    _create(file, written(self._filed(case)))
                     return ref
                 record = _record(document.text(file), file)
                 if record.key == case.key and not record.closed:
@@ -110,7 +116,8 @@ class Register:
         good: list[Ticket] = []
         problems: list[DocumentError] = []
         for file in files:
-            entries, wrong = register_file.read(file, self.name)
+            entries, wrong = self._kept.of(file, partial(register_file.read, file, self.name))
+            wrong = list(wrong)
             for one in entries:
                 if one.ref in seen:
                     other, there = seen[one.ref]

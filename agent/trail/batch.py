@@ -62,7 +62,10 @@ class Batch:
         (self._lasting if lasting else self._missed).append(gap)
 
     def deliver(
-        self, checkpoint: Checkpoint | None = None, acknowledge: Callable[[], tuple[Gap, ...]] | None = None
+        self,
+        checkpoint: Checkpoint | None = None,
+        acknowledge: Callable[[], tuple[Gap, ...]] | None = None,
+        give_back: Callable[[], None] | None = None,
     ) -> Delivery:
         """All of it; it is empty again afterwards."""
         found = Delivery(
@@ -72,6 +75,7 @@ class Batch:
             lasting=tuple(_told(self._lasting)),
             again=self.again,
             acknowledge=acknowledge,
+            give_back=give_back,
         )
         self._blobs, self._missed, self._lasting, self._size = [], [], [], 0
         return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model import Gap
 from agent.trail.batch import Batch
-from agent.trail.queue import EMPTIED, Message, Reading, UnreadableError, opened, reached
+from agent.trail.queue import EMPTIED, Message, Reading, UnreadableError, opened, reached, told_at_times
 from agent.trail.source import Blob, Delivery, Feed, Window
 
 if TYPE_CHECKING:
@@ -31,20 +31,23 @@ def feed(
     wait: int = 2,
     hidden: int = 600,
     clock: Callable[[], float] = time.monotonic,
+    eager: bool = False,
 ) -> Feed:
     """CloudTrail events that messages in the queue at `url` hold, of these accounts; empty: of any.
 
     `seconds` bounds how long new messages are asked for; `wait` is how long an answer may take to find the first;
-    `hidden` is for how long a message that was read stays away, unless it was acknowledged.
+    `hidden` is for how long a message that was read stays away, unless it was acknowledged. `eager`: see `Reading`.
     """
 
+    emptied = told_at_times(clock) if eager else lambda: True
+
     def deliveries(_window: Window) -> Iterator[Delivery]:
-        reading = Reading(queue, url, seconds, wait, hidden, clock)
+        reading = Reading(queue, url, seconds, wait, hidden, clock, eager)
         read = True
         for messages in reading.batches():
             read = read and not isinstance(messages, Gap)
             yield Delivery((messages,)) if isinstance(messages, Gap) else _delivery(reading, messages, accounts)
-        if read:
+        if read and emptied():
             yield Delivery(checkpoint=EMPTIED)
 
     return Feed(url, deliveries, drains=True, probe=lambda: reached(queue, url))
@@ -66,7 +69,7 @@ def _delivery(reading: Reading, messages: Sequence[Message], accounts: Collectio
     if lines:
         name = f"{reading.url} ({len(lines)} messages from {messages[0].id} on)"
         batch.add(Blob(name, "\n".join(lines).encode("utf-8", "replace")))
-    return batch.deliver(acknowledge=partial(reading.delete, done))
+    return batch.deliver(acknowledge=partial(reading.delete, done), give_back=partial(reading.give_back, messages))
 
 
 def _event(body: str, accounts: Collection[str]) -> str:

@@ -20,7 +20,7 @@ from urllib.parse import unquote_plus
 
 from agent.model import Gap, Scope
 from agent.trail.batch import Batch
-from agent.trail.queue import EMPTIED, VALIDATION, Message, Reading, UnreadableError, opened, reached
+from agent.trail.queue import EMPTIED, VALIDATION, Message, Reading, UnreadableError, opened, reached, told_at_times
 from agent.trail.s3 import Missed, fetch, in_order, scope_of
 from agent.trail.source import EVERYWHERE, Blob, Delivery, Feed, Window
 
@@ -43,16 +43,20 @@ def feed(
     hidden: int = 600,
     workers: int = 16,
     clock: Callable[[], float] = time.monotonic,
+    eager: bool = False,
 ) -> Feed:
     """CloudTrail log files that messages in the queue at `url` name, of these buckets; empty: of any.
 
     `seconds` bounds how long new messages are asked for; `wait` is how long an answer may take to find the first;
     `hidden` is for how long a message that was read stays away, unless it was acknowledged. `s3` should allow
     `workers` connections. A message stays in the queue until all its files were read, or cannot be read for ever.
+    `eager`: see `Reading`.
     """
 
+    emptied = told_at_times(clock) if eager else lambda: True
+
     def deliveries(_window: Window) -> Iterator[Delivery]:
-        reading = Reading(queue, url, seconds, wait, hidden, clock)
+        reading = Reading(queue, url, seconds, wait, hidden, clock, eager)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="trail-notified")
         try:
             read = True
@@ -62,7 +66,7 @@ def feed(
                     yield Delivery((messages,))
                 else:
                     yield from _Files(reading, messages, s3, frozenset(buckets), pool, workers).deliveries()
-            if read:
+            if read and emptied():
                 yield Delivery(checkpoint=EMPTIED)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -94,6 +98,7 @@ class _Files:
     def deliveries(self) -> Iterator[Delivery]:
         """The files in a few deliveries; the last one takes the messages from the queue."""
         named: dict[_Object, list[Message]] = {}
+        back = partial(self.reading.give_back, self.messages)
         for message in self.messages:
             for one in self._objects(message):
                 named.setdefault(one, []).append(message)
@@ -107,10 +112,10 @@ class _Files:
                 self._batch.miss(found.gap, lasting=False)
                 self._staying |= {message.id for message in named[one]}
             if self._batch.is_full:
-                yield self._batch.deliver()
+                yield self._batch.deliver(give_back=back)
             self.reading.stay_hidden(self.messages)
         done = [message for message in self.messages if message.id not in self._staying]
-        yield self._batch.deliver(acknowledge=partial(self.reading.delete, done))
+        yield self._batch.deliver(acknowledge=partial(self.reading.delete, done), give_back=back)
 
     def _objects(self, message: Message) -> Iterator[_Object]:
         """The log files it names; where it names no objects at all, or one it must not, it is given up."""

@@ -30,6 +30,7 @@ EMPTIED: Mapping[str, Any] = {}
 _TEN = 10  # messages in one request, at most
 _GATHERED = 100  # messages of one batch
 _BYTES = 16 << 20
+_MINUTE = 60.0
 _ENVELOPES = 3  # SNS puts one around a message, a forwarding topic another
 _FAILED = (ClientError, BotoCoreError, OSError)
 _ANY = msgspec.json.Decoder()
@@ -108,6 +109,9 @@ class Reading:
     hidden: int = 600
     """Seconds a message stays away from others, and from us, unless it is deleted."""
     clock: Callable[[], float] = time.monotonic
+    eager: bool = False
+    """Messages are given as soon as no more are there at once: whoever waits for the first has it seconds earlier. What
+    is left is no gap, and nobody asks for dead letters: it is read again at once, and by others in full."""
     _received: float = 0.0
     _redrive: str | None = None
     _gaps: list[Gap] = field(default_factory=list)
@@ -123,7 +127,7 @@ class Reading:
                 answer = self.client.receive_message(
                     QueueUrl=self.url,
                     MaxNumberOfMessages=_TEN,
-                    WaitTimeSeconds=self.wait,
+                    WaitTimeSeconds=0 if self.eager and gathered else self.wait,
                     VisibilityTimeout=self.hidden,
                 )
             except _FAILED as error:
@@ -134,11 +138,14 @@ class Reading:
             got = [Message(one["MessageId"], one["ReceiptHandle"], one["Body"]) for one in answer.get("Messages", ())]
             gathered += got
             late = self.clock() >= deadline
+            last = not got or (self.eager and len(got) < _TEN)
             if gathered and (
-                late or not got or len(gathered) >= _GATHERED or sum(len(m.body) for m in gathered) >= _BYTES
+                late or last or len(gathered) >= _GATHERED or sum(len(m.body) for m in gathered) >= _BYTES
             ):
                 yield tuple(gathered)
                 gathered = []
+            if self.eager and (last or late):
+                return
             if not got or late:
                 yield from self._dead_letters()
                 if got:
@@ -150,13 +157,20 @@ class Reading:
         if self.clock() - self._received < self.hidden / 2:
             return
         self._received = self.clock()
+        self._hide(messages, self.hidden)
+
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """They could not be kept, and may be read again at once."""
+        self._hide(messages, 0)
+
+    def _hide(self, messages: Sequence[Message], seconds: int) -> None:
         for some in _tens(messages):
             entries = [(f"{n}", one.receipt) for n, one in enumerate(some)]
             try:
                 self.client.change_message_visibility_batch(
                     QueueUrl=self.url,
                     Entries=[
-                        {"Id": number, "ReceiptHandle": receipt, "VisibilityTimeout": self.hidden}
+                        {"Id": number, "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
                         for number, receipt in entries
                     ],
                 )
@@ -216,6 +230,19 @@ class Reading:
             except (*_FAILED, ValueError) as error:
                 self._gaps.append(Gap(EVERYWHERE, shortened(f"{arn}: how many dead letters is not known: {error}")))
         yield from self._gaps
+
+
+def told_at_times(clock: Callable[[], float]) -> Callable[[], bool]:
+    """Whether it is a minute since this last said yes: that a queue was read to its end need not be kept each time."""
+    last = [clock() - _MINUTE]
+
+    def told() -> bool:
+        if clock() - last[0] < _MINUTE:
+            return False
+        last[0] = clock()
+        return True
+
+    return told
 
 
 def _tens(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

@@ -74,6 +74,8 @@ class Delivery:
     """What was read before is read once more, for what came late: it is not counted anew."""
     acknowledge: Callable[[], tuple[Gap, ...]] | None = None
     """Called once all of it is kept: takes the messages from the queue. What it gives are gaps of this reading."""
+    give_back: Callable[[], None] | None = None
+    """Called where it could not be kept: others, and we ourselves, may read it again at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from typing import Any
 
 from agent.collect import Collector, Plan, Sessions, blame, lost, ticket_patterns, units
 from agent.config import Config
-from agent.declared.sensitive import call_sealer, seal_alike, seal_calls
+from agent.declared.sensitive import call_sealer, seal_alike
+from agent.gather.unjudged import Marked, Unjudged
 from agent.ingest import ingest, kept_entries
-from agent.model import Gap, Limit, Scope, Snapshot, Trail
+from agent.model import Entry, Gap, Key, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.settle import settle, unread_states
 from agent.store import Store, Unit
@@ -28,7 +29,7 @@ from agent.store.codec import decode, encode
 from agent.trail import digests
 from agent.trail.coverage import HISTORY
 from agent.trail.read import assemble
-from agent.trail.source import EVERYWHERE
+from agent.trail.source import EVERYWHERE, Feed
 
 LEASE = timedelta(minutes=15)
 UNIT_THREADS = 16
@@ -37,6 +38,7 @@ _DIGESTED = timedelta(hours=4)  # a digest is written every hour, and delivered 
 _POLL = 0.05  # seconds between two looks at stacks that are still being read
 
 Progress = Callable[[str], None]
+Mark = Callable[[Sequence[Entry]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,16 @@ class Gathered:
     """AWS API requests the live reader sent."""
     join: Unit | None
     """The unit under which all this is brought together."""
-    accounts: tuple[str, ...] = ()
+    accounts: tuple[str, ...]
     """Ids of the accounts there are credentials for."""
+    began: datetime
+    """When reading began: what another scan read later is newer."""
+    marked: Marked
+    """What of the trail waited for a scan, and is judged by this one."""
+    keys: frozenset[Key] | None = None
+    """What was looked at; None: the whole estate."""
+    news: frozenset[str] = frozenset()
+    """Events that it was looked at for."""
 
 
 def gather(
@@ -66,11 +76,13 @@ def gather(
     started: datetime,
     progress: Progress,
     behind: Store | None = None,
+    mark_all: bool = False,
 ) -> Gathered:
     """Plans the units of a run that has begun, reads them all, and joins the results.
 
     `key` seals what is sensitive. `behind` is the store of a dry run, which knows what was read of the trail and is
-    not written. Raises StoreError; what cannot be read is a gap.
+    not written. `mark_all`: another process waits for what comes of the trail, and is faster. Raises StoreError; what
+    cannot be read is a gap.
     """
     sessions = Sessions(config)
     planned = units(config, sessions, specs)
@@ -84,20 +96,23 @@ def gather(
             started,
             pool,
             config.path(config.store.cache),
-            last=_last_scan(behind or store),
+            last=last_whole(behind or store),
             accounts=planned.accounts,
         )
-        _work(store, run_id, planned, collector, progress, behind)
+        mark = Unjudged(store, None if mark_all else started).mark
+        _work(store, run_id, planned, collector, progress, behind, mark)
         join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
         progress("looking at the states again")
+        marked = Unjudged(store).due(started)
         declared, live, trail = _sides(store, run_id, planned, collector, behind)
     accounts = tuple(planned.accounts.values())
-    return Gathered(declared, live, trail, planned.read, collector.calls.total, join, accounts)
+    return Gathered(declared, live, trail, planned.read, collector.calls.total, join, accounts, started, marked)
 
 
-def _last_scan(store: Store) -> datetime | None:
-    """When the last scan that ended began: what was delivered since is to be judged, however long ago that is."""
-    return next((one.started_at for one in store.scans.last() if one.finished_at is not None), None)
+def last_whole(store: Store) -> datetime | None:
+    """When the last scan of the whole estate that ended began: what was delivered since is to be judged, however long
+    ago that is."""
+    return next((one.started_at for one in store.scans.last(kind="whole") if one.finished_at is not None), None)
 
 
 def owner() -> str:
@@ -106,14 +121,24 @@ def owner() -> str:
 
 
 def _work(
-    store: Store, run_id: str, planned: Plan, collector: Collector, progress: Progress, behind: Store | None
+    store: Store,
+    run_id: str,
+    planned: Plan,
+    collector: Collector,
+    progress: Progress,
+    behind: Store | None,
+    mark: Mark,
 ) -> None:
     """Reads units in threads until none but the join is left. One whose reading breaks is tried again, then lost."""
     declared = _Declared(store, run_id, planned, collector)
 
     def read(unit: Unit) -> None:
         result: Snapshot | Trail
-        result = _ingest(store, unit, collector, declared, behind) if unit.kind == "trail" else collector.run(unit)
+        if unit.kind == "trail":
+            feeds = collector.feeds(unit.args)
+            result = read_trail(store, feeds, collector, call_sealer(declared.side(), collector.key), behind, mark)
+        else:
+            result = collector.run(unit)
         if isinstance(result, Snapshot) and unit.kind == "live":
             # Only code and state know what their authors call sensitive: nothing else is written before they are read.
             result = seal_alike(declared.side(), result, collector.key)
@@ -133,18 +158,26 @@ def _work(
             _renew(store, running)
 
 
-def _ingest(store: Store, unit: Unit, collector: Collector, declared: _Declared, behind: Store | None) -> Trail:
-    """Reads the trail's sources into the journal; the result tells only what could not be read."""
+def read_trail(
+    store: Store,
+    feeds: Sequence[Feed],
+    collector: Collector,
+    sealer: Callable[[Any], Any],
+    behind: Store | None = None,
+    mark: Mark = lambda _: None,
+) -> Trail:
+    """Reads the trail's sources into the journal; the result tells only what could not be read. Raises StoreError."""
     found = ingest(
         store.journal,
-        collector.feeds(unit.args),
+        feeds,
         collector.reader(),
         collector.trail_start,
         collector.started_at,
-        seal=call_sealer(declared.side(), collector.key),
+        seal=sealer,
         now=lambda: datetime.now(UTC),
         by=collector.fingerprint(),
         behind=behind.journal if behind else None,
+        mark=mark,
     )
     skipped = [Limit(Scope(), f"a dry run takes nothing from a queue: {name} was not read") for name in found.skipped]
     strange = [Limit(Scope(), f"trail records: {why}", n) for why, n in found.strange.items()]
@@ -216,14 +249,19 @@ def _sides(
     settled = settle(collector, sides["declared"], sides["live"])
     declared = declared_side(planned, collector, settled.declared, started, gaps["declared"])
     trail_gaps = (*gaps["trail"], *(gap for part in trails for gap in part.gaps))
-    trail = _trail([behind, store] if behind else [store], collector, declared, trail_gaps, trails)
-    return declared, _joined("live", settled.live, started, gaps["live"]), trail
+    sealer = call_sealer(declared, collector.key)
+    trail = trail_of([behind, store] if behind else [store], collector, sealer, trail_gaps, trails)
+    return declared, joined("live", settled.live, started, gaps["live"]), trail
 
 
-def _trail(
-    stores: Sequence[Store], collector: Collector, declared: Snapshot, gaps: Sequence[Gap], parts: Sequence[Trail]
+def trail_of(
+    stores: Sequence[Store],
+    collector: Collector,
+    sealer: Callable[[Any], Any],
+    gaps: Sequence[Gap],
+    parts: Sequence[Trail],
 ) -> Trail:
-    """The trail that the journals make, as the declared side allows it to be written down."""
+    """The trail that the journals make, as the declared side (`sealer`) allows it to be written down."""
     start, end = collector.trail_start, collector.started_at
     journals = [store.journal for store in stores]
     now = datetime.now(UTC)
@@ -258,7 +296,7 @@ def _trail(
     roles = [*(pipeline.role for pipeline in authority.pipeline), *(one.role for one in authority.emergency)]
     return replace(
         trail,
-        changes=seal_calls(declared, trail.changes, collector.key),
+        changes=tuple(map(sealer, trail.changes)),
         # Who else signed in says nothing of a state, and there may be thousands.
         sessions=tuple(one for one in trail.sessions if any(fnmatchcase(one.actor.role, role) for role in roles)),
         limits=tuple(limit for part in parts for limit in part.limits),
@@ -277,10 +315,11 @@ def declared_side(
     """The declared side that stacks make; states that are known to exist and that no stack reads are gaps of it."""
     states = [read for part in parts for read in part.states]
     unread = unread_states(collector.config, states, (account for account, _ in planned.read))
-    return _joined("declared", parts, at, [*gaps, *unread])
+    return joined("declared", parts, at, [*gaps, *unread])
 
 
-def _joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[Gap]) -> Snapshot:
+def joined(side: Any, parts: Sequence[Snapshot], at: datetime, gaps: Sequence[Gap]) -> Snapshot:
+    """One snapshot of several."""
     return Snapshot(
         side,
         at,

@@ -1,0 +1,186 @@
+"""The loop: messages into the journal, what they touched read and judged again, cases filed, one line for each batch.
+
+Hides what an error means: for what passes it waits and tries again, nothing is lost by it. What is in a message is
+deleted from its queue once it is kept, and what is kept waits in the store until a scan has judged it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from agent.config import Config, ConfigError
+from agent.gather.conclude import Done, file, filed, looked, scene
+from agent.gather.focused import Asked, Live, Place, opened, pool
+from agent.gather.means import Means
+from agent.gather.unjudged import Unjudged
+from agent.ingest import Ingested, ingest
+from agent.model import Open
+from agent.rules import RuleError
+from agent.run import means_of
+from agent.store import Fenced, Store, StoreError, connect
+from agent.store.codec import remember
+from agent.trail.source import Feed
+
+WAIT = 2
+"""Seconds that a queue may take to find the first message; as long a stop may take too."""
+LIFE = 1800.0
+"""Seconds after which the process ends, to be started anew: credentials of an assumed role last an hour."""
+LARGEST = 600 << 20
+"""Bytes of memory after which it ends."""
+EVERYTHING = 60.0
+"""Seconds between two looks at all stacks: those that were touched are looked at in every batch."""
+_REMEMBERED = 20_000  # findings, cases, readings and entries that are not decoded again for every batch
+_LONGEST_WAIT = 60.0
+_FENCED = "another daemon leads: this process stops"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one batch came to."""
+
+    messages: int = 0
+    """Events that its messages held."""
+    cases: int = 0
+    """Cases that were opened."""
+    seconds: float = 0.0
+    """From the first message to the last ticket."""
+    lag: float | None = None
+    """Seconds from the newest change to its ticket; None: nothing was judged."""
+    error: str = ""
+    calls: int = 0
+    """Requests to AWS for what was read again."""
+
+    def line(self) -> str:
+        """As JSON, on one line."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+class Worker:
+    """Reads queues until it is told to stop, or is old."""
+
+    def __init__(
+        self, config: Config, fence: int | None, say: Callable[[Batch], None], live: Live | None = None
+    ) -> None:
+        """`say` is told of every batch; `live` reads the cloud, AWS unless told otherwise."""
+        self._config = config
+        self._fence = fence
+        self._say = say
+        self._live = live
+        self._stop = threading.Event()
+        self._open = ExitStack()
+        self._looked_at_all = time.monotonic()
+
+    def stop(self) -> None:
+        """Ends it after the batch it is at. May be called from a signal handler."""
+        self._stop.set()
+
+    def __enter__(self) -> Self:
+        """Raises ConfigError, RuleError and StoreError: with what nothing can begin."""
+        remember(_REMEMBERED)
+        self._means: Means = means_of(self._config)
+        self._store: Store = self._open.enter_context(connect(self._config.store_url(), fence=self._fence))
+        calls: ThreadPoolExecutor = self._open.enter_context(pool())
+        self._place: Place = opened(self._store, self._config, self._means, calls, self._live)
+        self._feeds: list[Feed] = self._place.collector(datetime.now(UTC)).queues(WAIT)
+        if not self._feeds:
+            self._open.close()
+            raise ConfigError("[trail]: no eventbridge: or s3-notifications: source, or no credentials to read it with")
+        # What the process before this one decided, and did not live to file.
+        with scene(self._config, self._means, self._store) as at:
+            file(at)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def run(self) -> bool:
+        """Works until stopped or old. False: the fence no longer holds."""
+        born, failures = time.monotonic(), 0
+        while not self._stop.is_set() and time.monotonic() - born < LIFE and resident() < LARGEST:
+            try:
+                if failures:
+                    Unjudged(self._store).rewrite()
+                batch = self.round()
+            except Fenced:
+                self._say(Batch(error=_FENCED))
+                return False
+            except (StoreError, ConfigError, RuleError) as error:
+                batch = Batch(error=str(error))
+            if batch is None:
+                continue
+            self._say(batch)
+            failures = failures + 1 if batch.error else 0
+            if failures:
+                self._stop.wait(min(2.0 ** (failures - 1), _LONGEST_WAIT))
+        return True
+
+    def round(self) -> Batch | None:
+        """One batch; None where there was none. Raises StoreError, ConfigError and RuleError: nothing is lost by it."""
+        arrived = [0.0]
+        found = self._ingested(arrived)
+        began = arrived[0] or time.monotonic()
+        error = "; ".join(dict.fromkeys(gap.why for gap in found.gaps))
+        self._look_at_all()
+        if not Unjudged(self._store).due(datetime.now(UTC)):
+            return Batch(found.events, seconds=time.monotonic() - began, error=error) if found.events or error else None
+        done = self._judged()
+        if done is None:
+            return Batch(found.events, seconds=time.monotonic() - began, error=error)
+        lag = (datetime.now(UTC) - done.newest).total_seconds() if done.newest else None
+        wrong = [error, *(done.filed.errors[:3] if done.filed else ())]
+        return Batch(
+            found.events,
+            sum(isinstance(action, Open) for action in done.scan.actions),
+            time.monotonic() - began,
+            lag,
+            "; ".join(filter(None, wrong)),
+            done.calls,
+        )
+
+    def _ingested(self, arrived: list[float]) -> Ingested:
+        """Messages into the journal; tells when the first had arrived."""
+        collector = self._place.collector(datetime.now(UTC))
+        unjudged = Unjudged(self._store)
+
+        def now() -> datetime:
+            arrived[0] = arrived[0] or time.monotonic()
+            return datetime.now(UTC)
+
+        return ingest(
+            self._store.journal,
+            self._feeds,
+            collector.reader(),
+            collector.trail_start,
+            collector.started_at,
+            seal=self._place.side.sealer(collector),
+            now=now,
+            by=collector.fingerprint(),
+            mark=unjudged.mark,
+        )
+
+    def _judged(self) -> Done | None:
+        with scene(self._config, self._means, self._store) as at:
+            self._place.config = at.config
+            done = looked(at, self._place, Asked("trail"))
+            return filed(at, done) if done is not None else None
+
+    def _look_at_all(self) -> None:
+        if time.monotonic() - self._looked_at_all >= EVERYTHING:
+            side = self._place.side
+            side.catch_up(self._place.collector(datetime.now(UTC)), side.stacks)
+            self._looked_at_all = time.monotonic()
+
+
+def resident() -> int:
+    """Bytes of memory this process holds."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096
