@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from agent.cron import time_zone, when
 from agent.tables import (
     Account,
     AuthorityConfig,
@@ -61,11 +62,19 @@ __all__ = [
     "duration",
     "environment",
     "load",
+    "read_from",
+    "reading",
 ]
 
 
 SET_BY_LOAD = ("base", "origin", "sha256")
 """Fields of `Config` that no file may hold."""
+
+JOBS = ("scan", "trail", "reevaluate", "remind", "report", "backup", "prune")
+"""Keys of `[schedule]` that say when something is due."""
+
+_KEPT = "DRIFTWARDEN_KEPT"
+"""Variable that names the folder of what the daemon read last and found right; its child processes read that."""
 
 
 class ConfigError(Exception):
@@ -74,8 +83,9 @@ class ConfigError(Exception):
 
 def load(path: Path) -> Config:
     """Read and check a configuration file. Raises `ConfigError`."""
+    place = reading(path)
     try:
-        data = path.read_bytes()
+        data = place.read_bytes()
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `driftwarden init` writes one") from None
     except OSError as error:
@@ -100,7 +110,28 @@ def load(path: Path) -> Config:
     config = msgspec.structs.replace(config, tickets=msgspec.structs.replace(config.tickets, systems=systems))
     _check(config, file)
     digest = hashlib.sha256(data).hexdigest()
-    return msgspec.structs.replace(config, base=str(path.resolve().parent), origin=path.name, sha256=digest)
+    # A link may have been turned to other files since: what is relative stays where it was.
+    base = str(path.resolve().parent) if place == path else Path(f"{place}.base").read_text(encoding="utf-8")
+    return msgspec.structs.replace(config, base=base, origin=path.name, sha256=digest)
+
+
+def reading(path: Path) -> Path:
+    """Where the content of a file or folder is read: in a child of the daemon the copy that was found right, if there
+    is one; else the path itself. What the copy of a folder does not hold is not there.
+    """
+    kept = os.environ.get(_KEPT)
+    if not kept:
+        return path
+    copy = Path(f"{kept}{path.absolute()}")
+    return copy if copy.exists() else path
+
+
+def read_from(kept: Path | None) -> None:
+    """Makes this process and its children read the copies below a folder, each under its full path; None: no more."""
+    if kept is None:
+        os.environ.pop(_KEPT, None)
+    else:
+        os.environ[_KEPT] = str(kept)
 
 
 def duration(text: str) -> timedelta:
@@ -180,6 +211,7 @@ def _check(config: Config, file: TomlFile) -> None:
             duration(value)
         except ValueError as error:
             raise ConfigError(file.mistake(where, str(error))) from None
+    _check_schedule(config, file)
     _check_trail(config, file)
     for n, pipeline in enumerate(config.authority.pipeline):
         _check_pipeline(pipeline, f"$.authority.pipeline[{n}]", file)
@@ -203,6 +235,20 @@ def _check(config: Config, file: TomlFile) -> None:
     if files and not target and len(systems) != 1:
         why = "say which system gets the cases with file_to" if systems else "add its table, such as [tickets.register]"
         raise ConfigError(file.mistake("$.tickets.mode", f"'file' files cases into a ticket system: {why}"))
+
+
+def _check_schedule(config: Config, file: TomlFile) -> None:
+    try:
+        time_zone(config.schedule.timezone)
+    except ValueError as error:
+        raise ConfigError(file.mistake("$.schedule.timezone", str(error))) from None
+    given = {f"$.schedule.{name}": getattr(config.schedule, name) for name in JOBS}
+    given |= {f"$.stack[{n}].schedule": stack.schedule for n, stack in enumerate(config.stack)}
+    for where, value in given.items():
+        try:
+            when(value, config.schedule.timezone)
+        except ValueError as error:
+            raise ConfigError(file.mistake(where, str(error))) from None
 
 
 def _check_trail(config: Config, file: TomlFile) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.clean import clean
+from agent.config import reading
 from agent.declared.git import CutOffError, GitError, Limits, run_git
 from agent.declared.provenance import last_change, repository_of
 
@@ -68,9 +69,10 @@ def _digest(file: Path) -> str:
 def _content(file: Path) -> bytes | None:
     """What is in a file; None where it cannot be read, or is too large to be one of ours."""
     try:
-        if not file.is_file():
+        place = reading(file)
+        if not place.is_file():
             return None
-        with file.open("rb") as stream:
+        with place.open("rb") as stream:
             data = stream.read(LARGEST + 1)
     except OSError:
         return None

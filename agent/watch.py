@@ -17,8 +17,6 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from agent.config import Config, Stack, duration, load
-from agent.declared.git_address import is_git
-from agent.declared.modules import module_folders
 
 SETTLE = 2.0  # seconds without a further change until the files count as settled
 _SUFFIXES = (".tf", ".json", ".tfvars", ".tfstate", ".tftpl", ".tpl", ".hcl", ".tfbackend", ".toml", ".yaml")
@@ -72,16 +70,34 @@ def keep_scanning(
 def watched(config: Path) -> tuple[Path, ...]:
     """Folders whose files matter to a scan, those that exist. Raises ConfigError."""
     loaded = load(config)
-    names = list(loaded.rules.dirs)
-    if "register" in loaded.tickets.systems:
-        names.append(loaded.tickets.systems["register"].path)
-    stacks = (folder for stack in loaded.stack for folder in _code_of(loaded, stack))
-    folders = (*stacks, *(loaded.path(name).resolve() for name in names))
+    rules = (loaded.path(name).resolve() for name in loaded.rules.dirs)
+    folders = (*code_folders(loaded), *rules, *ticket_folders(loaded))
     return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def code_folders(config: Config) -> tuple[Path, ...]:
+    """The folders on this machine that stacks are in, and those of the local modules they call; there or not."""
+    return tuple(dict.fromkeys(folder for stack in config.stack for folder in _code_of(config, stack)))
+
+
+def ticket_folders(config: Config) -> tuple[Path, ...]:
+    """The folder of the register of tickets, if there is one."""
+    register = config.tickets.systems.get("register")
+    return (config.path(register.path).resolve(),) if register else ()
+
+
+def matters(path: str) -> bool:
+    """Whether a file in such a folder is one that a scan reads. Our own tickets are written by a scan: they must not
+    cause the next one.
+    """
+    return path.endswith(_SUFFIXES) and not Path(path).name.startswith("DW-")
 
 
 def _code_of(config: Config, stack: Stack) -> Iterator[Path]:
     """The folder of a stack on this machine, and those of the local modules its code calls, wherever they lie."""
+    from agent.declared.git_address import is_git
+    from agent.declared.modules import module_folders
+
     if stack.repo or is_git(stack.dir):
         return
     root = config.path(stack.dir).resolve()
@@ -102,8 +118,7 @@ class _Changes(FileSystemEventHandler):
         if event.event_type in ("opened", "closed_no_write") or event.is_directory:
             return
         names = (str(event.src_path), str(event.dest_path))
-        # Our own tickets are written by a scan: they must not cause the next one.
-        if any(name.endswith(_SUFFIXES) and not Path(name).name.startswith("DW-") for name in names):
+        if any(map(matters, names)):
             self._last = datetime.now(UTC)
             self._due.set()
 

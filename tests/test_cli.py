@@ -21,8 +21,8 @@ from agent.config import load
 from agent.demo.recorder import Recorder
 
 COMMANDS = (
-    *("baseline", "breakglass", "cases", "check", "declared", "demo", "except", "findings", "init", "plan", "replay"),
-    *("report", "rules", "scan", "trail", "why"),
+    *("baseline", "breakglass", "cases", "check", "daemon", "db", "declared", "demo", "except", "findings", "init"),
+    *("plan", "replay", "report", "rules", "scan", "status", "trail", "why"),
 )
 HEAVY = ("boto3", "botocore", "sqlalchemy", "moto", "jinja2", "hcl2", "lark", "deepdiff", "apscheduler", "httpx2")
 

@@ -1,0 +1,117 @@
+"""What the daemon was given: the configuration, rules and exceptions that it looked at last and found right.
+
+Hides that they are copies, which its child processes read in place of the files: nobody's half-written file is ever
+read by a scan, and a mistake in a new one leaves the old ones in force.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from agent.config import Config, ConfigError, environment, read_from
+from agent.daemon.children import ask
+from agent.daemon.health import address
+
+_PREFIX = "driftwarden-given-"
+_KEPT = 3
+"""Copies that stay: a scan of hours may still read an older one."""
+
+
+class RefusedError(Exception):
+    """What was given is wrong: file, line, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One configuration with what belongs to it."""
+
+    config: Config
+    """Without the secrets of ticket systems and of e-mail."""
+    policy: tuple[Path, ...]
+    """Files and folders that verdicts rest on, the configuration first."""
+    code: tuple[Path, ...]
+    """Folders of stacks and of modules that they call."""
+    tickets: tuple[Path, ...]
+    ours: tuple[Path, ...]
+    """Folders that driftwarden writes to itself."""
+
+
+class Keeper:
+    """Looks at what a configuration file says, and keeps the last that was right."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path = path
+        self._seconds = seconds
+        self._place = _place()
+        self._number = 0
+
+    def adopt(self) -> Given:
+        """Copies, checks and takes what there is now; from then on child processes read the copies.
+
+        Raises RefusedError: what was taken before stays in force.
+        """
+        self._number += 1
+        into = self._place / str(self._number)
+        try:
+            code, out, said = ask("agent.work", [str(self.path), "adopt", "--into", str(into)], b"", self._seconds)
+            answer = json.loads(out) if out else {"error": said or f"the check of it ended with exit code {code}"}
+            if why := answer.get("error"):
+                raise RefusedError(why)
+            given = Given(
+                msgspec.convert(answer["config"], Config),
+                (self.path.absolute(), *map(Path, answer["policy"])),
+                *(tuple(map(Path, answer[name])) for name in ("code", "tickets", "ours")),
+            )
+            address(given.config.daemon.listen)
+        except (OSError, ValueError) as error:
+            shutil.rmtree(into, ignore_errors=True)
+            raise RefusedError(f"{self.path}: could not be looked at: {error}") from None
+        except (RefusedError, ConfigError) as error:
+            shutil.rmtree(into, ignore_errors=True)
+            raise RefusedError(str(error)) from None
+        read_from(into)
+        shutil.rmtree(self._place / str(self._number - _KEPT), ignore_errors=True)
+        return given
+
+    def forget(self) -> None:
+        """Takes the copies away."""
+        read_from(None)
+        shutil.rmtree(self._place, ignore_errors=True)
+
+
+def _place() -> Path:
+    """A folder of ours alone, in systemd's runtime directory if there is one. Those of daemons that died go."""
+    given = environment()
+    runtime = given.get("RUNTIME_DIRECTORY", "").partition(":")[0] or given.get("XDG_RUNTIME_DIR", "")
+    above = Path(runtime if runtime and Path(runtime).is_dir() else tempfile.gettempdir())
+    for old in above.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            held = _hold(old, fcntl.LOCK_EX)
+            shutil.rmtree(old, ignore_errors=True)
+            os.close(held)
+    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above))  # mode 0700
+    # As long as it is locked systemd-tmpfiles lets it be: https://www.freedesktop.org/software/systemd/man/tmpfiles.d.html
+    _hold(made, fcntl.LOCK_SH)
+    return made
+
+
+def _hold(folder: Path, how: int) -> int:
+    """Locks a folder for as long as what is given stays open. Raises OSError where it is another's, or locked."""
+    held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY)
+    try:
+        if os.fstat(held).st_uid != os.geteuid():
+            raise PermissionError
+        fcntl.flock(held, how | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise
+    return held

@@ -1,0 +1,400 @@
+"""The daemon's loop: one thread that everything happens in, whatever thread it was noticed by.
+
+Hides the order of things: who leads, what is due, what ended, which configuration is in force, and how it all ends.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from agent import __version__
+from agent.config import duration
+from agent.daemon import log as logs
+from agent.daemon.children import Child, Children, variables
+from agent.daemon.doors import Doors
+from agent.daemon.files import Files
+from agent.daemon.given import Given, Keeper, RefusedError
+from agent.daemon.lanes import EVENTS, Lanes
+from agent.daemon.limits import Limits
+from agent.daemon.log import failure, log
+from agent.daemon.notify import Notify, status_line
+from agent.daemon.outbox import is_due
+from agent.daemon.pulse import Pulse, Told
+from agent.daemon.schedule import Schedule, plans
+from agent.daemon.traffic import Traffic
+from agent.store import Store, StoreError, connect
+from agent.vitals import Role, Vitals
+
+TICK = 1.0
+"""Seconds after which the loop comes round though nothing happened."""
+_STUMBLES = 20
+"""So many failures in a row without one round that went well, and the process gives up: systemd starts it anew."""
+FENCED_OUT = 1
+"""Exit code where another daemon took the lead."""
+
+
+class Loop:
+    """One daemon, from `start` until `code` says how it ended."""
+
+    def __init__(self, keeper: Keeper, given: Given, store: Store, owner: str, limits: Limits, notify: Notify) -> None:
+        """Nothing runs yet. Raises ConfigError for an address that monitors cannot be let in at."""
+        self._keeper, self._given, self._store, self._limits, self._notify = keeper, given, store, limits, notify
+        self.code: int | None = None
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._started_at = datetime.now(UTC)
+        self._role: Role = "starting"
+        self._fence = self._jumps = 0
+        self._traffic = Traffic()
+        self._reload_error = ""
+        self._ticked = time.monotonic()
+        self._looked_at_outbox = 0.0
+        self._fenced: Store | None = None
+        self._lanes: Lanes | None = None
+        self._adopting = self._adopt_again = self._to_arm = False
+        self._ready, self._status = False, ""
+        self._children = Children(
+            lambda child, code: self.post(lambda: self._ended(child, code)),
+            lambda child, line: self.post(lambda: self._heard(child, line)),
+        )
+        self._schedule = Schedule(lambda job: self.post(lambda: self._due(job)), limits.stagger)
+        self._files = Files(limits)
+        told = Told(
+            lambda fence, why: self.post(lambda: self._leads(fence, why)),
+            lambda owner: self.post(lambda: self._lost(owner)),
+            lambda seconds: self.post(lambda: self._jumped(seconds)),
+        )
+        self._pulse = Pulse(store, owner, limits, notify, lambda: time.monotonic() - self._ticked, told)
+        self._doors = Doors(keeper.path.absolute(), given.config, store, self.vitals, self._ask)
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+
+    def start(self) -> None:
+        """Begins, in threads of its own."""
+        self._files.watch(self._given)
+        self._pulse.start()
+        self._thread.start()
+
+    def post(self, what: Callable[[], None]) -> None:
+        """Has something done in the loop's thread."""
+        self._queue.put(what)
+
+    def reload(self) -> None:
+        """Looks at the configuration, the rules and what belongs to them, soon."""
+        self.post(self._adopt)
+
+    def stop(self) -> None:
+        """Ends in order, within the configuration's grace."""
+        self.post(self._end)
+
+    def kill(self) -> None:
+        """Ends what runs at once; for any thread."""
+        self._children.end(signal.SIGKILL)
+
+    @property
+    def grace(self) -> float:
+        """Seconds that running work may take to its end."""
+        return duration(self._given.config.daemon.grace).total_seconds()
+
+    def join(self, seconds: float) -> None:
+        """Waits for the end, at most so long."""
+        self._thread.join(seconds)
+
+    def vitals(self) -> Vitals:
+        """How the daemon is now; for any thread."""
+        return Vitals(
+            started_at=self._started_at,
+            role=self._role,
+            fence=self._fence,
+            ticked=time.monotonic() - self._ticked,
+            stored=self._pulse.stored,
+            running=self._children.running(),
+            due=self._schedule.due() if self._role == "leader" else {},
+            config_sha256=self._given.config.sha256,
+            reload_error=self._reload_error,
+            clock_jumps=self._jumps,
+            events=self._traffic.messages,
+            event_lag=self._traffic.lag,
+        )
+
+    # --- the loop ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        stumbles = 0
+        while self.code is None:
+            try:
+                self._round()
+                stumbles = 0
+            except Exception as error:  # noqa: BLE001 - one mistake of ours must not end the watch over an estate
+                stumbles += 1
+                log.error("stumbled", **failure(error))
+                if stumbles >= _STUMBLES:
+                    self.code = 1
+        log.info("ended", code=self.code)
+
+    def _round(self) -> None:
+        try:
+            what = self._queue.get(timeout=TICK)
+        except queue.Empty:
+            pass
+        else:
+            what()
+        self._ticked = time.monotonic()
+        if self.code is None:
+            self._tick()
+
+    def _tick(self) -> None:
+        if not self._pulse.alive and self._role != "stopping":
+            log.error("pulse stopped")
+            self._end(1)
+            return
+        self._doors.step()
+        self._children.end_hung()
+        for kind in self._files.changed():
+            log.info("files changed", kind=kind)
+            if kind == "policy":
+                self._adopt()
+            elif self._lanes:
+                self._lanes.asked("scan" if kind == "code" else "reevaluate")
+        if self._lanes:
+            if self._to_arm:
+                self._arm()
+            self._look_at_outbox()
+            self._lanes.step(lambda job: self._noted({job}))
+        self._tell()
+
+    def _look_at_outbox(self) -> None:
+        if not self._lanes or self._lanes.runs("file"):
+            return
+        if time.monotonic() - self._looked_at_outbox < self._limits.outbox:
+            return
+        self._looked_at_outbox = time.monotonic()
+        try:
+            if is_due(self._store, datetime.now(UTC)):
+                self._lanes.want("file")
+        except StoreError as error:
+            log.error("outbox not looked at", said=str(error))
+
+    def _tell(self) -> None:
+        """READY once everything is there, and one line for people whenever it is another."""
+        if self._role == "starting" and self._pulse.waits_for:
+            self._role = "standby"
+        said = self._line()
+        # A standby on the leader's machine cannot have its addresses, and is ready all the same.
+        well = self._role == "leader" and self._doors.open
+        if not self._ready and (well or self._role == "standby"):
+            self._ready, self._status = True, said
+            self._notify.ready(said)
+            log.info("ready", role=self._role, fence=self._fence or None)
+        elif said != self._status:
+            self._status = said
+            self._notify.status(said)
+
+    def _line(self) -> str:
+        running = ", ".join(one.job for one in self._children.running()) or "idle"
+        return status_line(self._role, self._pulse.waits_for, running, self._doors.error, self._reload_error)
+
+    # --- who leads -----------------------------------------------------------------------------------------------
+
+    def _leads(self, fence: int, why: str) -> None:
+        log.info("leads", fence=fence, why=why)
+        try:
+            self._fenced = connect(self._given.config.store_url(), fence=fence)
+        except StoreError as error:
+            log.error("cannot lead", said=str(error))
+            self._end(1)
+            return
+        self._lanes = Lanes(self._children, self._fenced, self._keeper.path.absolute(), fence, self._limits)
+        self._role, self._fence = "leader", fence
+        self._doors.lead(self._fenced)
+        self._to_arm = True
+        self._events_wanted()
+
+    def _lost(self, owner: str) -> None:
+        log.error("fenced out", leader=owner, fence=self._fence)
+        self._notify.status(f"fenced out: {owner} leads")
+        self._children.end(signal.SIGKILL)
+        self._close(FENCED_OUT)
+
+    def _jumped(self, seconds: float) -> None:
+        self._jumps += 1
+        log.warning("clock jump", seconds=round(seconds))
+        if self._fenced:
+            try:
+                self._fenced.ledger.append("clock.jump", {"seconds": round(seconds)}, datetime.now(UTC))
+            except StoreError as error:
+                log.error("not noted", said=str(error))
+        self._to_arm = True
+
+    # --- what is due ---------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Every job by its schedule, from where the store says it stands."""
+        if not self._fenced or not self._lanes:
+            return
+        now, runs = datetime.now(UTC), self._lanes.runs
+        try:
+            found = self._fenced.jobs.all()
+        except StoreError as error:
+            log.error("schedule not set", said=str(error))
+            return
+        # What runs now did not break off.
+        known = {job: replace(one, began_at=now, ended_at=now) if runs(job) else one for job, one in found.items()}
+        wanted = plans(self._given.config)
+        self._schedule.arm(wanted, known, now)
+        self._to_arm = False
+        self._noted({plan.job for plan in wanted} - {job for job, one in known.items() if one.began_at})
+
+    def _noted(self, jobs: set[str]) -> None:
+        """Notes when they are due: what falls due while nobody runs is then known to be missed."""
+        due = self._schedule.due()
+        try:
+            for job in sorted(jobs & set(due)):
+                (self._fenced or self._store).jobs.due(job, due[job])
+        except StoreError as error:
+            log.error("not noted", said=str(error))
+
+    def _due(self, job: str) -> None:
+        if self._lanes:
+            self._lanes.want(job)
+
+    def _events_wanted(self) -> None:
+        queues = ("eventbridge:", "s3-notifications:")
+        if self._lanes and any(one.startswith(queues) for one in self._given.config.trail.sources):
+            self._lanes.want(EVENTS)
+
+    def _ended(self, child: Child, code: int) -> None:
+        if not self._lanes:
+            return
+        ended = self._lanes.ended(child, code)
+        if ended.again:
+            self._schedule.again(ended.job, ended.again)
+        if ended.job == EVENTS:
+            self._events_wanted()
+        elif ended.job == "file":
+            self._looked_at_outbox = 0.0 if ended.ok else self._looked_at_outbox
+        elif ended.job == "scan" and ended.ok and self._given.config.daemon.heartbeat:
+            self._lanes.asked("heartbeat")
+
+    def _heard(self, child: Child, line: bytes) -> None:
+        """A line of the event path: a batch was worked off."""
+        if child.job != EVENTS:
+            return
+        child.began = time.monotonic()  # it lives, and is not hung
+        if self._lanes:
+            self._lanes.works(EVENTS)
+        self._traffic.take(line)
+
+    # --- which configuration -------------------------------------------------------------------------------------
+
+    def _adopt(self) -> None:
+        """Has the files looked at, in a thread: a child process does it."""
+        if self._adopting:
+            self._adopt_again = True
+            return
+        self._adopting = True
+        self._files.note()
+        self._notify.reloading()
+
+        def look() -> None:
+            try:
+                given = self._keeper.adopt()
+            except RefusedError as error:
+                why = str(error)
+                self.post(lambda: self._adopted(None, why))
+            else:
+                self.post(lambda: self._adopted(given, ""))
+
+        threading.Thread(target=look, name="adopt", daemon=True).start()
+
+    def _adopted(self, given: Given | None, why: str) -> None:
+        self._adopting = False
+        before = self._given.config
+        if given and given.config.store.url != before.store.url:
+            given, why = None, "[store] url is another one: restart the daemon to use it"
+        self._reload_error = why
+        if given:
+            self._given = given
+            logs.configure(given.config.daemon.log, variables())
+            changed = self._files.watch(given)
+            log.info("reloaded", config=given.config.sha256[:12], changed=changed)
+            self._doors.use(given.config)
+            self._to_arm = True
+            self._children.end(signal.SIGTERM, lambda job: job == EVENTS)  # it ends its batch, and begins anew
+            if self._lanes and changed:
+                self._lanes.asked("scan")
+        else:
+            log.error("not reloaded", said=why)
+        if self._ready:
+            self._notify.ready(self._line())
+        if self._adopt_again:
+            self._adopt_again = False
+            self._adopt()
+
+    def _ask(self, what: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What people ask through the control socket; in a thread of theirs."""
+        by = str(arguments.get("by", ""))
+        if what == "status":
+            told: dict[str, Any] = msgspec.to_builtins(self.vitals(), str_keys=True)
+            waiting = list(self._lanes.waiting) if self._lanes else []
+            return {**told, "waiting": waiting, "polled": self._files.polled, "version": __version__}
+        if what == "scan" and self._lanes:
+            log.info("scan asked for", by=by)
+            self.post(lambda: self._lanes.asked("scan") if self._lanes else None)
+            return {"said": "the daemon scans the whole estate as soon as no other such scan runs"}
+        if what == "reload":
+            log.info("reload asked for", by=by)
+            self.reload()
+            return {"said": "the daemon looks at its configuration; `driftwarden status` says what it found"}
+        return {"said": f"the daemon is {self._role}, and cannot do that now"}
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def _end(self, code: int = 0) -> None:
+        if self._role == "stopping":
+            return
+        self._role = "stopping"
+        grace = self.grace
+        log.info("stopping", grace=round(grace), running=", ".join(one.job for one in self._children.running()))
+        self._notify.stopping("stopping", grace + self._limits.ending + 5)
+        self._schedule.stop()
+        if self._lanes:
+            self._lanes.stopped = True
+        self._children.end(signal.SIGTERM, lambda job: job == EVENTS)
+        if not self._wait(grace):
+            self._children.end(signal.SIGTERM)
+            if not self._wait(self._limits.ending):
+                self._children.end(signal.SIGKILL)
+                self._wait(self._limits.ending)
+        while True:  # what ended meanwhile is noted
+            try:
+                self._queue.get_nowait()()
+            except queue.Empty:
+                break
+        self._close(code)
+
+    def _wait(self, seconds: float) -> bool:
+        """Waits until no child runs; False: the time is over."""
+        deadline = time.monotonic() + seconds
+        while not self._children.wait(min(TICK, max(0.0, deadline - time.monotonic()))):
+            self._ticked = time.monotonic()
+            if time.monotonic() >= deadline:
+                return False
+        return True
+
+    def _close(self, code: int) -> None:
+        self._role = "stopping"
+        self._doors.close()
+        self._files.stop()
+        self._pulse.stop()
+        for store in filter(None, (self._fenced, self._store)):
+            store.close()
+        self._keeper.forget()
+        self.code = code

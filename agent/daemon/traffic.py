@@ -1,0 +1,28 @@
+"""What the event path says of itself: a line of JSON for each batch that it worked off."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from agent.daemon.log import log
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was worked off since the daemon started."""
+
+    messages: int = 0
+    lag: float | None = None
+    """Seconds from the newest message's event to its case; None: none came yet."""
+
+    def take(self, line: bytes) -> None:
+        """Counts a line; one that is none is only logged."""
+        try:
+            said = json.loads(line)
+            self.messages += int(said.get("messages") or 0)
+            self.lag = float(said["lag"]) if isinstance(said.get("lag"), int | float) else self.lag
+        except (ValueError, TypeError, AttributeError):
+            log.warning("not understood", job="events", said=line[:200].decode("utf-8", "replace"))
+            return
+        log.info("events", **{key: one for key, one in said.items() if isinstance(one, str | int | float)})

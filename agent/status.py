@@ -1,0 +1,376 @@
+"""How it stands, at a glance: what was checked and what was not, what waits, what is due, and how the daemon is.
+
+Hides where all of it is kept: the last scan's document, the store, and what the daemon says of itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from agent.clean import clean
+from agent.config import Config
+from agent.cron import Every, when
+from agent.model import SEVERITIES, Case
+from agent.report.text import table
+from agent.store import Store, schema
+from agent.store.lock import StoreLock
+
+Told = Mapping[str, Any]
+
+KINDS = ("whole", "stack", "trail", "open", "remind")
+"""Kinds of scans, as the store has them."""
+LATE = timedelta(hours=1)
+"""What waits for longer to be filed is worth a line."""
+MOST = 10
+"""Gaps and problems that are shown one by one."""
+
+_DAY = timedelta(days=1)
+_NAMES = {"whole": "whole estate", "stack": "one stack", "trail": "trail", "open": "open findings", "remind": "replies"}
+
+
+def status(config: Config, store: Store, now: datetime, daemon: Told | None) -> dict[str, Any]:
+    """Everything, as JSON values; `daemon` is what the daemon says of itself, None where none was asked.
+
+    Raises StoreError.
+    """
+    document = json.loads(store.scans.document() or b"null") or {}
+    scans = {kind: _last(store, kind) for kind in KINDS}
+    told = {
+        "at": _text(now),
+        "estate": config.estate.name,
+        "daemon": dict(daemon) if daemon is not None else None,
+        "leader": _leader(store, daemon),
+        "scans": {kind: one for kind, one in scans.items() if one},
+        "coverage": _coverage(document),
+        "gaps": _gaps(document),
+        "trail": _trail(config, store, now),
+        "outbox": _outbox(store, now),
+        "cases": _cases(store.cases.open(), now),
+        "emergencies": _emergencies(store.cases.open(), now),
+        "schedule": _schedule(store, daemon),
+    }
+    return {**told, "attention": list(_attention(config, told, now))}
+
+
+def exit_code(told: Told) -> int:
+    """4 cases are held, 1 cases are open, 3 something is not checked or does not work, 0 none of it."""
+    cases = told["cases"]
+    if cases["held"]:
+        return 4
+    return 1 if cases["open"] else 3 if told["attention"] else 0
+
+
+def lines(told: Told, width: int) -> str:
+    """The same for eyes: first what needs somebody, then the rest."""
+    found = [*_head(told), ""]
+    if told["attention"]:
+        found += ["Needs attention", *(f"  {clean(one)}" for one in told["attention"]), ""]
+    found += ["Checked", *_checked(told), ""]
+    found += ["Cases", *_case_lines(told), ""]
+    found += ["Trail", *_trail_lines(told), ""]
+    found += ["Outbox", f"  {_outbox_line(told['outbox'])}", ""]
+    rows = [
+        (job["job"], _hours(job["due_at"]), job["status"] or "never ended", _hours(job["ended_at"]), job["error"] or "")
+        for job in told["schedule"]
+    ]
+    found += [table(("Job", "Next due", "Last", "Ended", "Why it failed"), rows, width)] if rows else []
+    return "\n".join(found).rstrip()
+
+
+# --- what there is ---------------------------------------------------------------------------------------------
+
+
+def _last(store: Store, kind: Any) -> dict[str, Any] | None:
+    """The last scan of a kind that ended, and when the last was begun."""
+    listed = store.scans.last(kind=kind)
+    ended = next((one for one in listed if one.finished_at), None)
+    if not listed:
+        return None
+    return {
+        "begun_at": _text(listed[0].started_at),
+        "run": ended.run_id if ended else None,
+        "ended_at": _text(ended.finished_at) if ended and ended.finished_at else None,
+        "status": ended.status if ended else None,
+    }
+
+
+def _coverage(document: Told) -> dict[str, Any] | None:
+    if not document:
+        return None
+    found = document["coverage"]
+    return {
+        "declared": found["declared"],
+        "compared": found["compared"],
+        "live": found["live"],
+        "limits": len(found["limits"]),
+    }
+
+
+def _gaps(document: Told) -> list[dict[str, str]]:
+    """Those of the estate and of the trail, each once."""
+    covered = document.get("coverage", {"gaps": (), "trail": {"gaps": ()}})
+    found = dict.fromkeys((one["scope"], one["why"]) for one in (*covered["gaps"], *covered["trail"]["gaps"]))
+    return [{"scope": scope, "why": why} for scope, why in found]
+
+
+def _trail(config: Config, store: Store, now: datetime) -> dict[str, Any]:
+    """How long ago each source was read and each place's newest event was."""
+    read: dict[str, datetime] = {}
+    for one in store.journal.positions():
+        read[one.feed] = max(one.kept_at, read.get(one.feed, one.kept_at))
+    hours = schema.trail_hours
+    query = select(hours.c.account, hours.c.region, func.max(hours.c.newest)).group_by(hours.c.account, hours.c.region)
+    with store.database.read() as connection:
+        places = connection.execute(query.order_by(hours.c.account, hours.c.region)).all()
+    return {
+        "configured": list(config.trail.sources),
+        "sources": [
+            {"feed": feed, "read_at": _text(at), "lag_seconds": _seconds(now - at)} for feed, at in sorted(read.items())
+        ],
+        "places": [
+            {"account": row[0], "region": row[1], "newest": _text(row[2]), "lag_seconds": _seconds(now - row[2])}
+            for row in places
+        ],
+    }
+
+
+def _outbox(store: Store, now: datetime) -> dict[str, Any]:
+    box = schema.outbox
+    query = select(box.c.state, func.count(), func.min(box.c.created_at)).where(box.c.state != "sent")
+    with store.database.read() as connection:
+        rows = connection.execute(query.group_by(box.c.state)).all()
+        why = connection.scalar(select(box.c.error).where(box.c.state != "sent", box.c.error != "").limit(1))
+    counts = {state: count for state, count, _ in rows}
+    oldest = min((at for _, _, at in rows), default=None)
+    return {
+        "waiting": counts.get("waiting", 0),
+        "sending": counts.get("sending", 0),
+        "dead": counts.get("dead", 0),
+        "oldest_seconds": _seconds(now - oldest) if oldest else None,
+        "error": why or None,
+    }
+
+
+def _cases(cases: Iterable[Case], now: datetime) -> dict[str, Any]:
+    listed = list(cases)
+    by = {name: [case for case in listed if case.severity == name] for name in reversed(SEVERITIES)}
+    return {
+        "open": sum(case.state == "open" for case in listed),
+        "held": sum(case.state == "held" for case in listed),
+        "unfiled": sum(case.state == "open" and not case.ticket for case in listed),
+        "by_severity": [
+            {
+                "severity": name,
+                "count": len(some),
+                "oldest_seconds": max(
+                    (_seconds(now - case.opened_at) for case in some if case.opened_at), default=None
+                ),
+                "older_than_a_week": sum(
+                    case.opened_at is not None and now - case.opened_at > 7 * _DAY for case in some
+                ),
+            }
+            for name, some in by.items()
+            if some
+        ],
+    }
+
+
+def _emergencies(cases: Iterable[Case], now: datetime) -> list[dict[str, Any]]:
+    """Break-glass that somebody must document or review, the most urgent first."""
+    waiting = [
+        case for case in cases if case.grant and case.deadline and case.stage.startswith(("awaiting", "overdue"))
+    ]
+    return [
+        {
+            "case": case.key,
+            "ticket": case.ticket or None,
+            "stage": "overdue" if case.stage == "awaiting-document" and case.deadline < now else case.stage,
+            "deadline": _text(case.deadline),
+        }
+        for case in sorted(waiting, key=lambda case: (case.deadline or now, case.key))
+        if case.deadline
+    ]
+
+
+def _schedule(store: Store, daemon: Told | None) -> list[dict[str, Any]]:
+    due = (daemon or {}).get("due") or {}
+    return [
+        {
+            "job": job.name,
+            "due_at": due.get(job.name) or (_text(job.due_at) if job.due_at else None),
+            "began_at": _text(job.began_at) if job.began_at else None,
+            "ended_at": _text(job.ended_at) if job.ended_at else None,
+            "succeeded_at": _text(job.succeeded_at) if job.succeeded_at else None,
+            "status": job.status,
+            "error": job.error or None,
+        }
+        for job in store.jobs.all().values()
+    ]
+
+
+def _leader(store: Store, daemon: Told | None) -> dict[str, Any] | None:
+    """Who took the lead last, and whether somebody holds the store's lock now."""
+    seen = store.leadership.seen()
+    if seen is None:
+        return None
+    lock = StoreLock(store.database)
+    held = daemon is not None or not lock.acquire()
+    lock.release()
+    return {"owner": seen.owner, "fence": seen.fence, "since": _text(seen.since), "there": held}
+
+
+# --- what needs somebody ---------------------------------------------------------------------------------------
+
+
+def _attention(config: Config, told: Told, now: datetime) -> Iterator[str]:
+    """Where the watch itself is not what it should be, the worst first. Open cases are another matter."""
+    yield from _scan_attention(config, told, now)
+    daemon = told["daemon"]
+    if daemon and daemon["reload_error"]:
+        yield f"the newest configuration is not in use: {daemon['reload_error']}"
+    if daemon and daemon.get("polled"):
+        yield f"changed files are noticed late: {daemon['polled']}"
+    for job in told["schedule"]:
+        if job["status"] == "failed":
+            yield f"job {job['job']} failed {_ago(now, job['ended_at'])}: {job['error'] or 'it does not say why'}"
+    box = told["outbox"]
+    if box["dead"]:
+        yield f"{box['dead']} filings can never be made as they are: {box['error'] or 'see driftwarden cases list'}"
+    if box["oldest_seconds"] is not None and box["oldest_seconds"] > LATE.total_seconds():
+        yield f"something waits to be filed for {_long(box['oldest_seconds'])}: {box['error'] or 'no failure is known'}"
+    for one in told["emergencies"]:
+        if one["stage"] == "overdue":
+            yield f"break-glass {one['ticket'] or one['case']} should have been documented by {_hours(one['deadline'])}"
+    sources = told["trail"]["sources"]
+    if not sources:
+        yield "no source of the trail was read yet: who changed something is not known"
+
+
+def _scan_attention(config: Config, told: Told, now: datetime) -> Iterator[str]:
+    whole = told["scans"].get("whole")
+    if not whole or not whole["ended_at"]:
+        yield "no scan of the whole estate has ended yet: nothing is known of it"
+        return
+    overdue = _overdue(config, datetime.fromisoformat(whole["ended_at"]))
+    if overdue is not None and now > overdue:
+        ago = _ago(now, whole["ended_at"])
+        yield f"the last scan of the whole estate ended {ago}; the second since should have begun by {_short(overdue)}"
+    if whole["status"] == "held":
+        yield "too much changed at once to be believed: the cases wait until two people accept them"
+    if gaps := told["gaps"]:
+        yield f"{len(gaps)} {'gap' if len(gaps) == 1 else 'gaps'}: nothing in them is known to be clean"
+
+
+def _overdue(config: Config, ended: datetime) -> datetime | None:
+    """When the second scan after the last should have begun; None: none is scheduled."""
+    times = when(config.schedule.scan, config.schedule.timezone)
+    if times is None:
+        return None
+    return ended + 2 * times.length if isinstance(times, Every) else times.after(times.after(ended))
+
+
+# --- for eyes --------------------------------------------------------------------------------------------------
+
+
+def _head(told: Told) -> Iterator[str]:
+    daemon, leader, now = told["daemon"], told["leader"], datetime.fromisoformat(told["at"])
+    if daemon:
+        running = ", ".join(one["job"] for one in daemon["running"]) or "idle"
+        since = _ago(now, daemon["started_at"])
+        yield f"Daemon: {daemon['role']}, started {since}, {clean(running)}"
+    elif leader and leader["there"]:
+        yield f"Daemon: {clean(leader['owner'])} runs, and was not asked"
+    else:
+        yield "Daemon: no daemon is running" + (f"; the last was {clean(leader['owner'])}" if leader else "")
+    whole = told["scans"].get("whole")
+    if whole and whole["ended_at"]:
+        yield f"Last scan of the whole estate: {whole['status']}, {_ago(now, whole['ended_at'])}"
+    else:
+        yield "Last scan of the whole estate: never"
+
+
+def _checked(told: Told) -> Iterator[str]:
+    now = datetime.fromisoformat(told["at"])
+    covered = told["coverage"]
+    if covered:
+        share = f" ({covered['compared'] / covered['declared']:.0%})" if covered["declared"] else ""
+        yield f"  {covered['compared']:,} of {covered['declared']:,} declared resources compared{share}"
+        yield f"  {covered['live']:,} live resources, {covered['limits']:,} limits"
+    else:
+        yield "  nothing yet"
+    for one in told["gaps"][:MOST]:
+        yield f"  gap: {clean(one['scope'])}: {clean(one['why'], 300)}"
+    if more := told["gaps"][MOST:]:
+        yield f"  and {len(more):,} gaps more: `driftwarden findings` lists them"
+    for kind, one in told["scans"].items():
+        ended = f"{one['status']}, {_ago(now, one['ended_at'])}" if one["ended_at"] else "none has ended"
+        yield f"  {_NAMES[kind]}: {ended}"
+
+
+def _case_lines(told: Told) -> Iterator[str]:
+    cases = told["cases"]
+    if not (cases["open"] or cases["held"]):
+        yield "  none is open"
+    for one in cases["by_severity"]:
+        old = f", the oldest for {_long(one['oldest_seconds'])}" if one["oldest_seconds"] is not None else ""
+        week = f", {one['older_than_a_week']} for more than a week" if one["older_than_a_week"] else ""
+        yield f"  {one['count']:,} {one['severity']}{old}{week}"
+    if cases["held"]:
+        yield f"  {cases['held']:,} held"
+    for one in told["emergencies"][:MOST]:
+        yield f"  break-glass {clean(one['ticket'] or one['case'])}: {one['stage']}, {_hours(one['deadline'])}"
+
+
+def _trail_lines(told: Told) -> Iterator[str]:
+    trail = told["trail"]
+    for one in trail["sources"]:
+        yield f"  {clean(one['feed'])}: read {_long(one['lag_seconds'])} ago"
+    if not trail["sources"]:
+        yield "  nothing was read yet"
+    for one in trail["places"][:MOST]:
+        yield f"  {clean(one['account'])} {clean(one['region'])}: newest event {_long(one['lag_seconds'])} ago"
+    daemon = told["daemon"]
+    if daemon and daemon["event_lag"] is not None:
+        yield f"  events: {daemon['events']:,} messages, the newest {daemon['event_lag']:.1f} s from event to case"
+
+
+def _outbox_line(box: Told) -> str:
+    if not (box["waiting"] or box["sending"] or box["dead"]):
+        return "everything is filed"
+    old = f", the oldest for {_long(box['oldest_seconds'])}" if box["oldest_seconds"] is not None else ""
+    why = f": {clean(box['error'], 300)}" if box["error"] else ""
+    return f"{box['waiting']:,} wait, {box['sending']:,} under way, {box['dead']:,} dead{old}{why}"
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _seconds(length: timedelta) -> int:
+    return int(length.total_seconds())
+
+
+def _short(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _hours(text: str | None) -> str:
+    return _short(datetime.fromisoformat(text)) if text else ""
+
+
+def _ago(now: datetime, text: str) -> str:
+    return f"{_long(_seconds(now - datetime.fromisoformat(text)))} ago"
+
+
+def _long(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    whole = max(0, int(seconds))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if whole >= 2 * length:
+            return f"{whole // length} {unit}"
+    return f"{whole} s"

@@ -1,0 +1,100 @@
+"""Which job runs now, what follows it, and what becomes of one that fails; with real children and a real store."""
+
+import io
+import logging
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.daemon import log as logs
+from agent.daemon.children import Child, Children
+from agent.daemon.lanes import EVENTS, Lanes, lane
+from agent.daemon.limits import Limits
+from agent.store import Store, connect
+
+LIMITS = Limits(retry=100.0, longest_retry=250.0, events_retry=1.0)
+
+
+@dataclass
+class Work:
+    """The lanes of a leader whose configuration is wrong: every child fails, quickly."""
+
+    lanes: Lanes
+    store: Store
+    ended: "queue.SimpleQueue[tuple[Child, int]]"
+
+    def step(self) -> list[str]:
+        """The jobs that begin."""
+        begun: list[str] = []
+        self.lanes.step(begun.append)
+        return begun
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Work]:
+    hook, handlers, level = threading.excepthook, list(logging.root.handlers), logging.root.level
+    logs.configure("info", {}, io.StringIO())
+    (tmp_path / "driftwarden.toml").write_text("[nothing]\n")
+    ended: queue.SimpleQueue[tuple[Child, int]] = queue.SimpleQueue()
+    children = Children(lambda child, code: ended.put((child, code)), lambda _child, _line: None)
+    with connect(f"sqlite:///{tmp_path}/x.db") as store:
+        yield Work(Lanes(children, store, tmp_path / "driftwarden.toml", 1, LIMITS), store, ended)
+        children.wait(30)
+    threading.excepthook, logging.root.handlers, logging.root.level = hook, handlers, level
+
+
+def test_who_waits_for_whom() -> None:
+    assert {lane(job) for job in ("scan", "stack:shop")} == {"reading"}
+    assert {lane(job) for job in ("trail", "reevaluate", "remind", "file", "report", "backup", "prune")} == {"rest"}
+    assert lane(EVENTS) == "events"
+
+
+def test_what_fails_is_told_and_tried_again_later_each_time_and_what_is_due_meanwhile_follows_once(work: Work) -> None:
+    for job in ("file", "prune", "file"):
+        work.lanes.want(job)
+    assert work.step() == ["file"]
+    assert (work.lanes.runs("file"), work.lanes.runs("prune")) == (True, False)
+    for _ in range(3):  # it falls due again and again while it runs
+        work.lanes.want("file")
+    assert work.step() == []
+    assert work.lanes.waiting == ("prune", "file")
+    child, code = work.ended.get(timeout=60)
+    said = work.lanes.ended(child, code)
+    assert (said.ok, code) == (False, 2)
+    job = work.store.jobs.all()["file"]
+    assert (job.status, job.failures) == ("failed", 1)
+    assert "unknown field 'nothing'" in job.error
+    assert job.ended_at is not None
+    assert said.again is not None
+    assert 99 < (said.again - job.ended_at).total_seconds() < 101
+    assert work.step() == ["prune"]
+    work.lanes.ended(*work.ended.get(timeout=60))
+    assert work.step() == []  # neither before its time
+    work.lanes.asked("file")  # somebody wants it now
+    assert work.step() == ["file"]
+    work.lanes.stopped = True
+    work.lanes.ended(*work.ended.get(timeout=60))
+    assert work.store.jobs.all()["file"].failures == 1  # broken off by us: the next leader begins it anew
+    assert work.step() == []
+
+
+def test_a_child_that_breaks_down_is_no_scan_that_found_something(work: Work) -> None:
+    """Python ends with 1 after a traceback, as a scan does that found violations."""
+    with subprocess.Popen(["true"]) as process:
+        child = Child("scan", process, datetime.now(UTC), time.monotonic(), 60.0)
+    child.said.append("ZeroDivisionError: division by zero")
+    assert not work.lanes.ended(child, 1).ok
+    error = work.store.jobs.all()["scan"].error
+    assert error == "ZeroDivisionError: division by zero (it ended with exit code 1)"
+    child.answer = b'{"schema": "driftwarden/scan/1"}'
+    assert work.lanes.ended(child, 1).ok
+    assert work.store.jobs.all()["scan"].status == "ok"
+    assert not work.lanes.ended(child, -9).ok
+    assert "it was ended by signal 9" in work.store.jobs.all()["scan"].error

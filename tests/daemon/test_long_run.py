@@ -1,0 +1,22 @@
+"""The long run in a minute: every story once, through the real daemon. `make daemon-run` tells hundreds, for half an hour."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+
+import long_run
+
+
+@pytest.mark.slow
+def test_every_story_once_ends_with_exactly_the_cases_there_must_be(
+    moto_server: str, reset_moto: Callable[[], None], tmp_path: Path
+) -> None:
+    reset_moto()
+    said: list[str] = []
+    result = long_run.lived(long_run.short(seed=6), tmp_path / "estate", moto_server, said.append)
+    reset_moto()
+    assert result.wrong == [], said

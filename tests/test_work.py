@@ -1,0 +1,203 @@
+"""What the daemon has done in child processes: taking a configuration over, and telling that a scan ended."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import work
+from agent.config import ConfigError, load, read_from, reading
+from agent.directory import read_file
+from agent.rule_file import RuleError
+from agent.rules import load_rules
+from agent.store import connect
+from agent.tolerated.terms import entries
+
+CONFIG = """\
+[rules]
+dirs = ["rules"]
+
+[identities]
+file = "people.yaml"
+
+[smtp]
+password = "canary-smtp"
+
+[tickets.roundup]
+url = "http://127.0.0.1:9"
+user = "driftwarden"
+password = "canary-roundup"
+
+[[stack]]
+name = "shop"
+dir = "shop"
+"""
+
+RULE = """\
+id: ours
+title: Ours
+severity: low
+stage: observe
+when: { outcome: unauthorised }
+why: Because
+fix: Do it
+controls: []
+examples: []
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    for name in ("rules", "exceptions", "shop"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "driftwarden.toml").write_text(CONFIG)
+    (tmp_path / "people.yaml").write_text("people: []\n")
+    (tmp_path / "exceptions" / "old.yaml").write_text("- id: old\n")
+    yield tmp_path
+    read_from(None)
+
+
+def adopt(folder: Path, number: int = 1) -> dict[str, Any]:
+    return dict(work.adopt(folder / "driftwarden.toml", folder / "run" / str(number)))
+
+
+def test_what_was_found_right_is_read_on_though_the_files_change(folder: Path) -> None:
+    said = adopt(folder)
+    before = load(folder / "driftwarden.toml")
+    (folder / "driftwarden.toml").write_text("no toml [")
+    (folder / "people.yaml").write_text("people: 7\n")
+    (folder / "exceptions" / "old.yaml").unlink()
+    (folder / "exceptions" / "new.yaml").write_text("- id: new\n")
+    (folder / "rules" / "wrong.yaml").write_text("id: [")
+    assert load(folder / "driftwarden.toml") == before
+    assert (before.base, before.sha256) == (str(folder), said["config"]["sha256"])
+    assert read_file(before.path("people.yaml")) == ((), ())
+    assert [(file, one.line) for file, one in entries(before.path("exceptions")).found] == [
+        (folder / "exceptions" / "old.yaml", 1)  # under its own name, wherever it was read
+    ]
+    assert load_rules([reading(before.path("rules"))]) == load_rules()
+    read_from(None)
+    with pytest.raises(ConfigError, match="not TOML"):
+        load(folder / "driftwarden.toml")
+    assert "new.yaml" in str(entries(before.path("exceptions")).found[0][0])
+
+
+def test_the_daemon_itself_gets_no_secrets_of_jobs(folder: Path) -> None:
+    text = json.dumps(adopt(folder))
+    assert "canary" not in text
+    said = json.loads(text)
+    assert said["config"]["tickets"]["systems"] == {"roundup": {}}
+    assert said["code"] == [str(folder / "shop")]
+    assert str(folder / "rules") in said["policy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "driftwarden.toml",
+            '[schedule]\nreport = "0 8 * * mo"\n',
+            "driftwarden.toml:2: schedule.report: '0 8 * * mo': 'mo' is no day",
+        ),
+        (
+            "driftwarden.toml",
+            '[schedule]\ntimezone = "Mars"\n',
+            "driftwarden.toml:2: schedule.timezone: 'Mars' is no time zone",
+        ),
+        (
+            "driftwarden.toml",
+            '[[stack]]\nname = "a"\ndir = "a"\nschedule = "often"\n',
+            "driftwarden.toml:4: stack[0].schedule: 'often' is no schedule",
+        ),
+        ("rules/wrong.yaml", "id: [\n", "/rules/wrong.yaml:2: not YAML"),
+        ("rules/ours.yaml", RULE.replace("low", "grave"), "/rules/ours.yaml:3: "),
+        ("people.yaml", "people: 7\n", "/people.yaml:1: "),
+        ("exceptions/old.yaml", "- id: [\n", "/exceptions/old.yaml:2"),
+    ],
+    ids=["cron", "timezone", "stack", "yaml", "rule", "people", "exceptions"],
+)
+def test_what_is_wrong_is_named_by_its_own_file(folder: Path, name: str, content: str, said: str) -> None:
+    (folder / name).write_text(content)
+    with pytest.raises((ConfigError, RuleError)) as error:
+        adopt(folder)
+    assert said in str(error.value)
+    assert "/run/1" not in str(error.value)
+
+
+def test_links_are_followed_and_what_is_relative_stays_where_it_was(folder: Path) -> None:
+    """As Kubernetes keeps files: a folder of each version, and a link to the last."""
+    for name in ("v1", "v2"):
+        (folder / name).mkdir()
+        (folder / name / "driftwarden.toml").write_text(f'[estate]\nname = "{name}"\n')
+    (folder / "now").symlink_to("v1")
+    path = folder / "now" / "driftwarden.toml"
+    work.adopt(path, folder / "run" / "1")
+    (folder / "next").symlink_to("v2")
+    (folder / "next").rename(folder / "now")
+    assert (load(path).estate.name, load(path).base) == ("v1", str(folder / "v1"))
+    read_from(None)
+    assert (load(path).estate.name, load(path).base) == ("v2", str(folder / "v2"))
+
+
+class _Switch(http.server.BaseHTTPRequestHandler):
+    """A dead man's switch."""
+
+    asked: list[str]
+    answer = 200
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(self.answer)
+        self.end_headers()
+
+    def log_message(self, *_said: Any) -> None:
+        """Says nothing."""
+
+
+def test_the_dead_mans_switch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _Switch.asked = []
+    path = tmp_path / "driftwarden.toml"
+    with http.server.HTTPServer(("127.0.0.1", 0), _Switch) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        path.write_text(f'[daemon]\nheartbeat = "http://127.0.0.1:{server.server_port}/canary-uuid"\n')
+        assert work._main([str(path), "heartbeat"]) == 0
+        assert _Switch.asked == ["/canary-uuid"]
+        _Switch.answer = 404
+        assert work._main([str(path), "heartbeat"]) == work.FAILED
+        server.shutdown()
+    assert work._main([str(path), "heartbeat"]) == work.FAILED
+    path.write_text('[daemon]\nheartbeat = "file:///etc/passwd"\n')
+    assert work._main([str(path), "heartbeat"]) == work.FAILED
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one.get("error", "") for one in told] == [
+        "",
+        "the dead man's switch answers 404",
+        "the dead man's switch cannot be reached: ConnectionRefusedError",
+        "[daemon] heartbeat is no address; write https://…",
+    ]
+    assert "canary" not in str(told)
+
+
+def test_a_job_of_a_leader_that_was_fenced_out_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "driftwarden.toml"
+    path.write_text('[tickets]\nmode = "file"\n[tickets.register]\npath = "tickets"\n')
+    (tmp_path / "tickets").mkdir()
+    config = load(path)
+    with connect(config.store_url()) as store:
+        fence = store.leadership.take("one", datetime.now(UTC))
+        store.leadership.take("two", datetime.now(UTC))
+    assert work._main([str(path), "file", "--fence", str(fence)]) == work.FAILED
+    assert "another" in json.loads(capsys.readouterr().out)["error"]
+    assert work._main([str(path), "file", "--fence", str(fence + 1)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"sent": 0, "retried": 0, "dead": 0, "errors": []}
+
+
+def test_a_job_by_a_configuration_that_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "driftwarden.toml").write_text("wrong")
+    assert work._main([str(tmp_path / "driftwarden.toml"), "prune"]) == work.MISUSE
+    assert "not TOML" in json.loads(capsys.readouterr().out)["error"]
