@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from agent import __version__
+from agent.cli._through import through
 
 
 class _Commands(click.Group):
@@ -29,12 +30,17 @@ class _Commands(click.Group):
             return None
         module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         command: click.Command = importlib.import_module(f"{__name__}.{module}").command
-        return command
+        return through(command, cmd_name)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--socket",
+    metavar="PATH",
+    help="Control socket of the daemon that is asked; `none`: none. Default: [daemon] socket.",
+)
 @click.version_option(__version__, prog_name="driftwarden")
-def main() -> None:
+def main(socket: str | None) -> None:
     """Compares what Terraform declares with what AWS is and what CloudTrail saw, and says which changes had authority.
 
     Exit codes: 0 clean, 1 violations found, 2 misuse, 3 incomplete (something could not be read), 4 held (too much

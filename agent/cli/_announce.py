@@ -23,12 +23,13 @@ def announce(config: str, opening: Opening) -> str:
     """Opens the case of a window and files it; what became of it, in one line. Nothing of it undoes the window."""
     from agent import ticketing
     from agent.clean import clean
+    from agent.cli._declare import fence
     from agent.config import ConfigError, load
     from agent.store import StoreError, connect
 
     try:
         loaded = load(Path(config))
-        with connect(loaded.store_url()) as store:
+        with connect(loaded.store_url(), fence=fence()) as store:
             case = _case(loaded, store, opening)
             if case is None:
                 return "No case is opened, since nothing is filed here ([tickets] mode): tell the approvers yourself."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli import fail
+from agent.cli._through import Drafted, voice
 
 if TYPE_CHECKING:
     from agent.declare import Ground, Matter, Statement
@@ -23,7 +24,8 @@ OUTPUT = click.option("--output", type=click.Choice(["table", "json"]), default=
 KEY = click.option(
     "--key",
     type=click.Path(path_type=Path),
-    help="SSH key that says who you are; a .pub file asks the agent. Default: the first of the usual files in ~/.ssh.",
+    help="SSH key that says who you are; a .pub file asks the agent. Default: the first of the usual files in ~/.ssh, "
+    "and none where a daemon runs, which knows your user.",
 )
 OFFLINE = click.option(
     "--offline",
@@ -40,7 +42,7 @@ def store_of(config: str) -> Iterator[Store]:
     from agent.store import StoreError, connect
 
     try:
-        with connect(load(Path(config)).store_url()) as store:
+        with connect(load(Path(config)).store_url(), fence=fence()) as store:
             yield store
     except (ConfigError, StoreError, Refused) as error:
         fail(str(error))
@@ -52,18 +54,22 @@ def ground_of(config: str, now: datetime, hint: str = "") -> Iterator[Ground]:
 
     `hint`: what else can be done where something cannot be opened.
     """
-    from agent.collect import Sessions, read_people
     from agent.config import ConfigError, load
     from agent.declare import Refused, ground, in_force
     from agent.store import StoreError, connect
 
     try:
         loaded = load(Path(config))
-        people = read_people(loaded, Sessions(loaded), now)
+        asked = voice()
+        people = asked.people if asked is not None else None
+        if people is None:
+            from agent.collect import Sessions, read_people
+
+            people = read_people(loaded, Sessions(loaded), now)
         for why in people.unread:
             click.echo(f"driftwarden: the identity map is not whole: {why}", err=True)
         # What a looser file says comes into force in a scan, which tells of it; never by a command.
-        with connect(loaded.store_url()) as store, in_force(loaded, store, now, keep=False) as force:
+        with connect(loaded.store_url(), fence=fence()) as store, in_force(loaded, store, now, keep=False) as force:
             yield ground(loaded, store, people, force)
     except (ConfigError, StoreError) as error:
         fail(f"{error}{hint}")
@@ -74,15 +80,33 @@ def ground_of(config: str, now: datetime, hint: str = "") -> Iterator[Ground]:
 def declare(
     config: str, key: Path | None, make: Callable[[Ground, datetime], Statement], hint: str = ""
 ) -> tuple[Declaration, ...]:
-    """Signs and takes the statement that `make` gives; `hint` as in `ground_of`."""
-    from agent.declare import say
+    """Signs and takes the statement that `make` gives; `hint` as in `ground_of`.
 
+    Of whoever asked at the daemon's socket it is taken without a key, or as they signed it where their key is.
+    """
+    from agent.declare import Refused, say, spoken, take
+
+    asked = voice()
     now = datetime.now(UTC)
     with ground_of(config, now, hint) as judged_by:
+        if asked is not None and asked.signed is not None:
+            return take(judged_by, asked.signed, asked.signature, datetime.now(UTC))
         # An editor may have been open for long: it is said when it is signed.
         statement = make(judged_by, now)
+        if asked is not None and asked.draft:
+            raise Drafted(statement)
+        if asked is not None:
+            if asked.speaker is None:
+                raise Refused("nobody is accountable for what root or the daemon says; [daemon] people names people")
+            return spoken(judged_by, asked.speaker, statement, datetime.now(UTC))
         return say(judged_by, statement, key_file(key), datetime.now(UTC))
     raise AssertionError  # fail() has ended the command
+
+
+def fence() -> int | None:
+    """The number under which the daemon writes, where it carries the command out; None where nobody leads for us."""
+    asked = voice()
+    return asked.fence if asked is not None else None
 
 
 def key_file(key: Path | None) -> Path:

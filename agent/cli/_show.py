@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.cli._through import voice
+
 if TYPE_CHECKING:
     from agent.report.content import Report
 
@@ -21,6 +23,9 @@ _SAID = {
 
 def width() -> int:
     """Columns of the terminal; 120 where there is none."""
+    asked = voice()
+    if asked is not None:
+        return asked.columns
     return shutil.get_terminal_size((120, 40)).columns
 
 
@@ -28,6 +33,9 @@ def colour() -> bool:
     """Whether stdout takes colours: a terminal, and nobody said NO_COLOR (https://no-color.org)."""
     from agent.config import environment
 
+    asked = voice()
+    if asked is not None:
+        return asked.colour
     return sys.stdout.isatty() and not environment().get("NO_COLOR")
 
 

@@ -45,7 +45,8 @@ _FIELDS = {"why": "--why", "incident": "--incident", "done": "--done", "told": "
 
 @click.group("breakglass", short_help="Open, document and review emergencies.")
 def command() -> None:
-    """The emergency path. Who you are comes from your SSH signature, never from an option.
+    """The emergency path. Who you are comes from your SSH signature, or at the daemon's socket
+    from your user; never from an option.
 
     CASE is a case's key, DW-…, BG-… or the reference of its ticket. Exit codes: 0 done, 2 misuse, or what was said
     does not count; the message says why.
@@ -220,7 +221,7 @@ def _filled(given: dict[str, str | None], outage: str, text: str | None, templat
     if text is not None:
         return _parsed(text)
     if not said:
-        return _edited(template())
+        return _parsed(edited(template()))
     missing = [option for name, option in _FIELDS.items() if name not in said]
     if missing:
         fail(f"{', '.join(missing)} must be given too; without any the form opens in $EDITOR")
@@ -240,8 +241,8 @@ def _parsed(text: str) -> Form:
     return found
 
 
-def _edited(text: str) -> Form:
-    """The form as it is filled in, edited again until it is whole; what was written is never lost."""
+def edited(text: str) -> str:
+    """A form as it is filled in, edited again until it is whole; what was written is never lost."""
     from agent.forms import Form, parse_document
 
     if not at_terminal():
@@ -250,7 +251,7 @@ def _edited(text: str) -> Form:
         text = click.edit(text, extension=".txt", require_save=False) or text
         found = parse_document(text)
         if isinstance(found, Form):
-            return found
+            return text
         click.echo(str(found) if found else "the line `driftwarden document` is gone", err=True)
         if not click.confirm("Edit again?", default=True, err=True):
             kept = Path("driftwarden-document.txt")

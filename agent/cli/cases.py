@@ -27,7 +27,8 @@ _COLUMNS = (
 
 @click.group("cases", short_help="List the cases, review one, accept what was held.")
 def command() -> None:
-    """The cases people must answer. Who you are comes from your SSH signature, never from an option.
+    """The cases people must answer. Who you are comes from your SSH signature, or at the daemon's socket from your
+    user; never from an option.
 
     Exit codes: 0 done, 2 misuse, or what was said does not count; the message says why.
     """

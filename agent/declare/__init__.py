@@ -1,7 +1,7 @@
 """What people declare about emergencies, cases and holds: who says it, whether it counts, and what becomes of it.
 
 Hides every rule about it from whoever brings it: the command line, a reply in a ticket, a signed file that is picked
-up, later the socket and the console.
+up, the socket, later the console.
 """
 
 from agent.declare.force import InForce, ground, in_force
@@ -21,7 +21,8 @@ from agent.declare.rules import (
     review,
 )
 from agent.declare.signed import SUFFIX, Picked, pick_up, say, take, write
-from agent.declare.speakers import Refused, Speaker, is_same, roles_of, writer
+from agent.declare.speakers import Refused, Speaker, is_known, is_same, may, peer, roles_of, stranger, writer
+from agent.declare.spoken import spoken
 from agent.declare.statements import (
     Accepted,
     Documented,
@@ -61,16 +62,21 @@ __all__ = [
     "ground",
     "id_of",
     "in_force",
+    "is_known",
     "is_same",
+    "may",
     "needs_two",
     "nonce",
     "open_window",
+    "peer",
     "pick_up",
     "released",
     "reply",
     "review",
     "roles_of",
     "say",
+    "spoken",
+    "stranger",
     "take",
     "write",
     "writer",

@@ -18,7 +18,8 @@ from agent.tables import PathName, RoleName
 Table = Mapping[str, Any]
 """`[authority]` as plain JSON values, with every key; `signed_by` holds the lines of the `signers` file.
 
-What came later may be missing: `revoked` (lines of the revoked keys), `environments` and `modes` (`served.served`).
+What came later may be missing: `revoked` (lines of the revoked keys), `environments`, `modes` and `peers`
+(`served.served`).
 """
 
 NO_AUTHORITY = frozenset({"ticket_patterns", "breakglass.remind"})
@@ -167,6 +168,15 @@ def _served(before: Table, after: Table) -> Iterator[str]:
         new = modes.get(name, modes.get(NO_STACK, "observe"))
         if old == "file" and new != "file":
             yield f"mode of {name}: {old} → {new}"
+    yield from _peers(before.get("peers", {}), after.get("peers", {}))
+
+
+def _peers(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    """Who speaks at the socket; a user that is no longer named may be another person by its own name."""
+    yield from _mapping("daemon.people", before, after)
+    for name, person in sorted(before.items()):
+        if name not in after and name != person:
+            yield f"daemon.people: {name} is no longer {person}, and whoever its name says"
 
 
 def _folded(names: Iterable[str]) -> list[str]:

@@ -1,4 +1,5 @@
-"""What stacks and accounts serve, and whether cases about them are filed, as two people are asked about it.
+"""What stacks and accounts serve, whether cases about them are filed, and who speaks at the socket, as two people are
+asked about it.
 
 Hides how these are written down by name, so that they can be compared with, and put back to, what was in force.
 """
@@ -13,7 +14,7 @@ import msgspec
 from agent.config import AuthorityConfig, Config
 from agent.tables import Account, Stack
 
-SERVED = ("environments", "modes")
+SERVED = ("environments", "modes", "peers")
 """Keys of what `served` gives."""
 
 NO_STACK = "no stack"
@@ -23,7 +24,8 @@ _CREDENTIALS = "account of the credentials"
 
 
 def served(config: Config) -> dict[str, dict[str, str]]:
-    """`environments`: `stack NAME`, `account ID` → name, empty where none is given; `modes`: `stack NAME` → mode."""
+    """`environments`: `stack NAME`, `account ID` → name, empty where none is given; `modes`: `stack NAME` → mode;
+    `peers`: Unix user → id (`[daemon] people`)."""
     accounts: dict[str, str] = {}
     for one in config.account:
         # Without an id it counts for the only account there is, and for none of several.
@@ -33,11 +35,13 @@ def served(config: Config) -> dict[str, dict[str, str]]:
     return {
         "environments": {_stack(one): one.environment for one in config.stack} | accounts,
         "modes": {NO_STACK: default} | {_stack(one): one.mode or default for one in config.stack},
+        "peers": dict(config.daemon.people),
     }
 
 
 def as_before(config: Config, authority: AuthorityConfig, before: Mapping[str, Any]) -> Config:
-    """The configuration with another authority, and the environments and modes of `before` (as `served` gives them).
+    """The configuration with another authority, and the environments, modes and peers of `before` (as `served` gives
+    them). Who is no longer named at the socket is nobody there at once.
 
     A new name stands in for those that are gone: what they were of may just have been renamed.
     """
@@ -64,6 +68,10 @@ def as_before(config: Config, authority: AuthorityConfig, before: Mapping[str, A
             for one in config.account
         ),
         tickets=msgspec.structs.replace(config.tickets, mode=modes.get(NO_STACK, config.tickets.mode)),
+        daemon=msgspec.structs.replace(
+            config.daemon,
+            people={name: person if name in now["peers"] else "" for name, person in before["peers"].items()},
+        ),
     )
 
 

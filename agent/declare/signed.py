@@ -20,11 +20,11 @@ import msgspec
 
 from agent.clean import clean
 from agent.config import duration
-from agent.declare import rules
 from agent.declare.matter import Unheard
 from agent.declare.rules import Ground, Source
 from agent.declare.speakers import Refused, signer
-from agent.declare.statements import Accepted, Documented, Opened, Reviewed, Statement, id_of, read, written
+from agent.declare.spoken import heard
+from agent.declare.statements import Accepted, Documented, Opened, Statement, id_of, read, written
 from agent.model import Declaration
 from agent.signing import SigningError, sign, verify
 from agent.store.ledger import canonical
@@ -67,7 +67,7 @@ def take(
     statement, signed = read(fields)
     if statement.estate != ground.estate:
         raise Refused(f"it is for the estate '{clean(statement.estate, 60)}', and this is '{clean(ground.estate, 60)}'")
-    if offline and not isinstance(statement, Opened | Documented):
+    if offline and not _may_be_a_file(statement):
         raise Refused("only openings and documents come as files: a review or an acceptance is given where the case is")
     if ground.signers is None:
         raise Refused("nobody's signature counts: [authority] signers names no allowed_signers file")
@@ -77,16 +77,14 @@ def take(
     except SigningError as error:
         raise Refused(str(error)) from None
     speaker = signer(principals, ground.directory, said_at, now, signature)
-    source = Source(signed, offline, note)
-    match statement:
-        case Opened():
-            return (rules.open_window(ground, speaker, statement, source),)
-        case Documented():
-            return (rules.document(ground, speaker, statement, source),)
-        case Reviewed():
-            return (rules.review(ground, speaker, statement, source),)
-        case Accepted():
-            return rules.accept(ground, speaker, statement, source)
+    return heard(ground, speaker, statement, Source(signed, offline, note))
+
+
+def _may_be_a_file(statement: Statement) -> bool:
+    """What is said where there is no store: in an emergency, or when the store itself is lost."""
+    if isinstance(statement, Accepted):
+        return all(one.startswith("restore ") for one in statement.what)
+    return isinstance(statement, Opened | Documented)
 
 
 def write(folder: Path, statement: Statement, key: Path) -> Path:

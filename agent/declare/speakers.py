@@ -1,7 +1,7 @@
 """Who says something, and what they may say: people of the identity map and their roles.
 
-Hides how a name of `allowed_signers` or of a ticket system becomes one person, that people come and go, and that
-nobody is accountable behind a shared or a service credential.
+Hides how a name of `allowed_signers`, of a ticket system or of a Unix user becomes one person, that people come and go,
+and that nobody is accountable behind a shared or a service credential.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ ANYBODY: frozenset[RoleName] = frozenset({"documenter", "reviewer"})
 """Roles that everybody in the identity map has while configuration names nobody for them."""
 
 _PEOPLE = ("employee", "contractor")
+
+NOBODY = 65534
+"""The user the kernel gives for whoever it cannot name, from another user namespace for example."""
+_FIRST_PERSON = 1000
+_DYNAMIC = range(61184, 65520)  # https://systemd.io/UIDS-GIDS/: users that come and go with a service
 
 
 class Refused(Exception):  # noqa: N818 - an answer to somebody, no fault of ours
@@ -62,6 +67,34 @@ def writer(user: str, directory: Directory, said_at: datetime, received_at: date
     return _speaker(user, found, "ticket", said_at, received_at, evidence)
 
 
+def peer(
+    user: str, uid: int, people: Mapping[str, str], directory: Directory, said_at: datetime, evidence: str
+) -> Speaker:
+    """Whom a Unix user at the socket is. `people`: `[daemon] people`, a user name or `uid:N` → id; it decides.
+
+    Where it names none, the user is whoever the identity map knows by exactly that id or user name: only root gives
+    people's users their names. Raises Refused for whoever is nobody, or several people.
+    """
+    said = f"{clean(user, 60) or 'no name'}, uid {uid}"
+    if uid == NOBODY:
+        raise Refused(f"you are nobody here ({said}): it stands for whoever the kernel cannot name")
+    given = {people[name] for name in (f"uid:{uid}", user) if people.get(name)}
+    if len(given) > 1:
+        raise Refused(f"[daemon] people says you ({said}) are {' and '.join(sorted(given))}: cannot tell who says it")
+    own = uid >= _FIRST_PERSON and uid not in _DYNAMIC and user and user not in people and f"uid:{uid}" not in people
+    if not given and own:
+        given = {one.id for one in directory.people if user in (one.id, *one.users) and is_valid(one, said_at)}
+        if len(given) > 1:
+            raise Refused(f"'{clean(user, 60)}' is {' and '.join(sorted(given))} in the identity map: cannot tell who")
+    if not given:
+        right = f'[daemon] people says who you are, for example "uid:{uid}" = "dana"; --key signs what you declare'
+        raise Refused(f"you are nobody here ({said}): {right}")
+    person = given.pop()
+    entry = _entry(person, directory, said_at)
+    groups = entry.groups if entry is not None else ()
+    return Speaker(person, "socket", said_at, said_at, f"{user} (uid {uid})".lstrip(), evidence, groups)
+
+
 def roles_of(
     person: str, directory: Directory, roles: Mapping[RoleName, tuple[str, ...]], at: datetime
 ) -> frozenset[RoleName]:
@@ -101,6 +134,11 @@ def stranger(person: str, directory: Directory, at: datetime) -> str | None:
     if entry.kind not in _PEOPLE:
         return f"{clean(person)} is a {entry.kind} credential: nobody is accountable for what it says"
     return None
+
+
+def is_known(person: str, directory: Directory, at: datetime) -> bool:
+    """Whether the identity map has one entry by that id that holds at a time, of a credential too."""
+    return _entry(person, directory, at) is not None
 
 
 def is_same(actor: Actor, person: str, directory: Directory) -> bool:

@@ -1,0 +1,266 @@
+"""The daemon's end of the socket: listens, says who is there, and has each command carried out in a child process.
+
+Hides threads, and every limit on what a peer may take: connections, children, time. Nobody waits for a slow one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from agent.clean import clean
+from agent.control.errand import Errand, begin, carried_out, kill
+from agent.control.frames import (
+    MOST_ANSWERED,
+    MOST_ASKED,
+    Answer,
+    FrameError,
+    Request,
+    encoded,
+    receive,
+    refusal,
+    request,
+    send,
+)
+from agent.control.listening import listen
+from agent.control.operations import OPERATIONS, Operation
+from agent.control.peer import Peer, peer_of, uid_of
+
+if TYPE_CHECKING:
+    from agent.config import Config
+    from agent.store import Store
+
+_log = structlog.get_logger("control")
+
+Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What peers may take of the daemon. Times are seconds."""
+
+    connections: int = 64
+    of_one_user: int = 16
+    children: int = 3
+    of_one_users: int = 2
+    """Children at work for one user."""
+    receive: float = 10.0
+    """For the whole of a request."""
+    send: float = 30.0
+    """For the whole of an answer."""
+    turn: float = 20.0
+    """To wait for a child."""
+    work: int = 120
+    """For a child."""
+    nobody: float = 5.0
+    """How long somebody stays nobody without being looked up again."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Who takes how much at the moment."""
+
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    connections: Counter[int] = field(default_factory=Counter)
+    children: Counter[int] = field(default_factory=Counter)
+    nobody: dict[int, tuple[float, Answer]] = field(default_factory=dict)
+    at_work: set[subprocess.Popen[bytes]] = field(default_factory=set)
+
+
+class Control:
+    """The socket of `[daemon] socket`, served from `start` to `stop`. Threads of its own; nobody waits for a peer."""
+
+    def __init__(
+        self, config: Config, store: Store, ask: Ask, *, path: Path | None = None, limits: Limits = Limits()
+    ) -> None:
+        """`ask`: see the package. `path`: file the children read in place of the configuration's own."""
+        self._path = config.path(config.daemon.socket) if config.daemon.socket else None
+        self._estate = config.estate.name
+        self._child_reads = path or config.path(config.origin)
+        self._store = store
+        self._ask = ask
+        self._limits = limits
+        self._counts = _Counts()
+        self._listener: socket.socket | None = None
+        self._file: tuple[int, int] | None = None
+
+    def start(self) -> None:
+        """Listens, unless `[daemon] socket` is empty. Raises ControlError."""
+        if self._path is not None:
+            self._listener, self._file = listen(self._path)
+            threading.Thread(target=self._accept, args=(self._listener,), name="control", daemon=True).start()
+
+    def renew(self, config: Config, path: Path | None = None) -> None:
+        """From now on children read this configuration. The socket stays where it is until `stop` and `start`."""
+        self._child_reads, self._estate = path or config.path(config.origin), config.estate.name
+        with self._counts.lock:
+            self._counts.nobody.clear()
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """Takes no more, gives what is at work so many seconds, and kills the rest."""
+        listener, self._listener = self._listener, None
+        if listener is None or self._path is None:
+            return
+        with contextlib.suppress(OSError):
+            found = self._path.lstat()
+            if (found.st_dev, found.st_ino) == self._file:  # another daemon may have put its own there
+                self._path.unlink()
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        listener.close()
+        with self._counts.lock:
+            self._counts.lock.wait_for(lambda: not self._counts.at_work, seconds)
+            for child in self._counts.at_work:
+                kill(child)
+
+    # --- one connection after another ------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        while self._listener is listener:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                if self._listener is listener:  # no file descriptor is left, for example
+                    time.sleep(0.1)
+                continue
+            try:
+                uid = uid_of(connection)
+            except OSError:
+                connection.close()
+                continue
+            if not self._let_in(uid):
+                _answer(connection, refusal("the daemon has too many connections; try again", busy=True), 0.1)
+                connection.close()
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(connection, uid), name="control peer", daemon=True).start()
+            except RuntimeError:  # no thread is left
+                self._let_out(uid)
+                connection.close()
+
+    def _let_in(self, uid: int) -> bool:
+        with self._counts.lock:
+            taken = self._counts.connections
+            if taken.total() >= self._limits.connections or taken[uid] >= self._limits.of_one_user:
+                return False
+            taken[uid] += 1
+            return True
+
+    def _let_out(self, uid: int) -> None:
+        with self._counts.lock:
+            self._counts.connections[uid] -= 1
+            self._counts.connections += Counter()  # those of nobody are forgotten
+
+    def _serve(self, connection: socket.socket, uid: int) -> None:
+        try:
+            with connection:
+                try:
+                    asked = request(receive(connection, MOST_ASKED, self._limits.receive))
+                except FrameError as error:
+                    _answer(connection, refusal(f"not understood: {error}"), self._limits.send)
+                    return
+                began = time.monotonic()
+                peer = peer_of(connection, datetime.now(UTC))
+                given = self._answered(asked, peer)
+                _log.info(
+                    "control.asked",
+                    operation=clean(asked.operation, 60),
+                    user=clean(peer.called, 80),
+                    by=clean(given.by, 60),
+                    exit=given.exit,
+                    seconds=round(time.monotonic() - began, 3),
+                )
+                _answer(connection, msgspec.structs.replace(given, by="", ask="", nobody=False), self._limits.send)
+        finally:
+            self._let_out(uid)
+
+    # --- one command -----------------------------------------------------------------------------------------
+
+    def _answered(self, asked: Request, peer: Peer) -> Answer:
+        operation = OPERATIONS.get(asked.operation)
+        if operation is None:
+            return refusal(f"'{clean(asked.operation, 60)}' does not go through the daemon's socket")
+        extra = asked.parameters.keys() - set(operation.options)
+        if extra:
+            named = ", ".join(clean(one, 40) for one in sorted(extra)[:5])
+            return refusal(f"{operation.name} takes no {named} through the daemon's socket")
+        if asked.estate and asked.estate != self._estate:
+            ours, theirs = clean(self._estate, 60), clean(asked.estate, 60)
+            return refusal(f"the configuration is of the estate '{theirs}', and this daemon looks after '{ours}'")
+        with self._counts.lock:
+            until, before = self._counts.nobody.get(peer.uid, (0.0, Answer()))
+            if time.monotonic() < until:
+                return before
+        with self._turn(peer.uid) as mine:
+            if not mine:
+                return refusal("the daemon is busy with what others asked; try again", busy=True)
+            given = self._in_child(asked, peer, operation)
+        if given.nobody:
+            with self._counts.lock:
+                self._counts.nobody[peer.uid] = (time.monotonic() + self._limits.nobody, given)
+        if given.ask:
+            return self._asked(given)
+        return given
+
+    def _asked(self, given: Answer) -> Answer:
+        """What the daemon itself says, where it is what somebody may ask."""
+        said = clean(self._ask(given.ask, {"by": given.by}).get("said", ""))
+        # It is no scan that was clean: the exit code is that of one that is not whole.
+        wait = "Nothing is said of the estate until it has ended: `driftwarden status`, `driftwarden findings`."
+        return msgspec.structs.replace(given, exit=3, stdout=f"{said}\n{wait}\n")
+
+    @contextlib.contextmanager
+    def _turn(self, uid: int) -> Iterator[bool]:
+        """A child's place, for as long as the context; False where none was free in time."""
+        counts, limits = self._counts, self._limits
+
+        def free() -> bool:
+            return counts.children.total() < limits.children and counts.children[uid] < limits.of_one_users
+
+        with counts.lock:
+            mine = counts.lock.wait_for(free, limits.turn) and self._listener is not None
+            if mine:
+                counts.children[uid] += 1
+        try:
+            yield mine
+        finally:
+            if mine:
+                with counts.lock:
+                    counts.children[uid] -= 1
+                    counts.lock.notify_all()
+
+    def _in_child(self, asked: Request, peer: Peer, operation: Operation) -> Answer:
+        vitals = dict(self._ask("status", {})) if operation.tells else None
+        config, fence = str(self._child_reads), self._store.database.fence
+        try:
+            child = begin(asked)
+        except OSError as error:
+            return refusal(f"the daemon cannot begin a process: {error.strerror}", busy=True)
+        with self._counts.lock:
+            self._counts.at_work.add(child)
+        try:
+            return carried_out(child, Errand(config, fence, peer, asked, vitals, self._limits.work))
+        finally:
+            with self._counts.lock:
+                self._counts.at_work.discard(child)
+                self._counts.lock.notify_all()
+
+
+def _answer(connection: socket.socket, given: Answer, seconds: float) -> None:
+    data = encoded(given)
+    if len(data) > MOST_ANSWERED:
+        data = encoded(refusal(f"the answer is larger than {MOST_ANSWERED:,} bytes; ask for less"))
+    with contextlib.suppress(FrameError):  # whoever asked is gone
+        send(connection, data, seconds)
