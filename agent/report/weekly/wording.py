@@ -1,0 +1,165 @@
+"""How a week reads: its headline, what was not checked, and single values in the reader's time zone and words.
+
+Hides figures from the templates where they would have to decide what a number means: that a week without a scan is not
+a clean one is said here, once, for every page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from agent.cron import time_zone
+from agent.report.page import plural
+
+FAILED: Mapping[str, str] = {
+    "actor": "nobody answers for it",
+    "pipeline": "not made by a pipeline",
+    "ticket": "no ticket",
+    "state": "not approved at the time",
+    "window": "outside the planned window",
+    "scope": "the ticket is for something else",
+    "implementer": "not made by its implementer",
+    "separation": "approved by its implementer, or by too few",
+    "content": "not what was approved",
+    "permitted": "the person may not change this",
+    "review": "the commit was not reviewed",
+    "checks": "checks did not pass",
+    "freeze": "in a change freeze",
+    "breakglass": "no emergency grant",
+}
+"""A failed test in a reader's words."""
+STAGES: Mapping[str, str] = {
+    "overdue": "overdue: no document",
+    "awaiting-document": "to be documented",
+    "rejected": "document rejected",
+    "awaiting-review": "to be reviewed",
+    "way-back": "accepted, not yet under control again",
+    "accepted": "accepted and under control again",
+}
+LOOKS: Mapping[str, str] = {
+    "stack": "single stacks",
+    "trail": "what the trail touched",
+    "open": "open findings again",
+    "remind": "replies and reminders",
+}
+"""What scans of less than the estate looked at."""
+
+
+def local(stamp: str, zone: str) -> str:
+    """`Mon 16 Nov 00:00`, in the zone; empty stays empty."""
+    return f"{datetime.fromisoformat(stamp).astimezone(time_zone(zone)):%a %d %b %H:%M}" if stamp else ""
+
+
+def dated(stamp: str, zone: str) -> str:
+    """`2026-11-16 00:00 CET`, in the zone."""
+    return f"{datetime.fromisoformat(stamp).astimezone(time_zone(zone)):%Y-%m-%d %H:%M %Z}"
+
+
+def long(seconds: int | None) -> str:
+    """`3 d 4 h`, `17 h`, `45 min`, `20 s`; of what is not known a dash."""
+    if seconds is None:
+        return "–"
+    days, rest = divmod(seconds, 86_400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def spark(values: Sequence[int | None]) -> Markup:
+    """A small line of numbers; where one is not known the line is interrupted."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return Markup()
+    low, high = min(known), max(known)
+    step = 92 / max(1, len(values) - 1)
+    points = [
+        None if value is None else f"{2 + number * step:.0f},{18 - 14 * (value - low) / ((high - low) or 1):.0f}"
+        for number, value in enumerate(values)
+    ]
+    runs: list[list[str]] = [[]]
+    for point in points:
+        if point is not None:
+            runs[-1].append(point)
+        elif runs[-1]:
+            runs.append([])
+    lines = "".join(f'<polyline points="{" ".join(run)}"/>' for run in runs if run)
+    last = next(point for point in reversed(points) if point is not None).split(",")
+    dot = f'<circle cx="{last[0]}" cy="{last[1]}" r="2.5"/>'
+    svg = f'<svg class="spark" width="96" height="22" viewBox="0 0 96 22" aria-hidden="true">{lines}{dot}</svg>'
+    return Markup(svg)  # noqa: S704 - numbers alone
+
+
+def headline(figures: Mapping[str, Any]) -> list[str]:
+    """The week in at most three sentences, after what was not checked."""
+    decide, had, cases = figures["decisions"], figures["completeness"], figures["cases"]
+    said = []
+    if decide["count"]:
+        overdue = f", {decide['overdue']:,} of them overdue" if decide["overdue"] else ""
+        said.append(f"{plural(decide['count'], 'decision')} to make{overdue}.")
+    if figures["unauthorised"]["count"]:
+        count, there = figures["unauthorised"]["count"], had["production"]
+        where = "" if not there else ", all in production" if there == count > 1 else f", {there:,} in production"
+        said.append(f"{plural(count, 'change')} without authority{where}.")
+    said.append(f"{plural(len(cases['opened']), 'case')} opened, {len(cases['closed']):,} closed, ")
+    said[-1] += f"{len(cases['open']):,} open."
+    return said
+
+
+def nothing(figures: Mapping[str, Any]) -> bool:
+    """Whether no scan of the estate ended in the week: nothing was checked then, and nothing is clean."""
+    return not figures["checked"]["ended"]
+
+
+def unchecked(figures: Mapping[str, Any]) -> list[str]:
+    """What was not checked, a line each; empty: everything was that should have been."""
+    checked, week = figures["checked"], figures["week"]
+    said = [*_scans(checked), *_times(checked, week["timezone"]), *_unread(checked)]
+    if figures["undetermined"]["findings"]:
+        said.append(f"{plural(len(figures['undetermined']['findings']), 'finding')} could not be judged")
+    held = sum(row["state"] == "held" for row in figures["cases"]["open"])
+    if held:
+        said.append(f"{plural(held, 'case')} held back, and not filed")
+    if not week["over"]:
+        said.append(f"The week is not over: this is what was known {dated(week['until'], week['timezone'])}")
+    return said
+
+
+def _scans(checked: Mapping[str, Any]) -> Iterator[str]:
+    if not checked["ended"]:
+        yield "No scan of the whole estate ended in this week: nothing below is known to be clean"
+    elif checked["ended"] < checked["planned"]:
+        yield f"{checked['ended']:,} of {checked['planned']:,} planned scans of the estate ended"
+    if checked["unfinished"]:
+        yield f"{plural(len(checked['unfinished']), 'scan')} of the estate began and did not end"
+    if checked["unread"]:
+        yield f"The documents of {plural(checked['unread'], 'scan')} are no longer kept: their gaps are not known"
+    for kind, count in checked["other"].items():
+        if count["begun"] > count["ended"]:
+            yield f"{plural(count['begun'] - count['ended'], 'scan')} of {LOOKS.get(kind, kind)} did not end"
+
+
+def _times(checked: Mapping[str, Any], zone: str) -> Iterator[str]:
+    for what, key in (("No look at the whole estate", "silences"), ("Nothing ran", "stopped")):
+        for one in checked[key][:3]:
+            yield f"{what} from {local(one['from'], zone)} to {local(one['to'], zone)} ({long(one['seconds'])})"
+        if len(checked[key]) > 3:
+            yield f"{what} in {len(checked[key]) - 3:,} more stretches of time"
+
+
+def _unread(checked: Mapping[str, Any]) -> Iterator[str]:
+    trail = checked["trail"]
+    if checked["gaps"]["count"]:
+        yield f"{plural(checked['gaps']['count'], 'part')} of the estate could not be read at some time"
+    if trail["gaps"]["count"]:
+        yield f"{plural(trail['gaps']['count'], 'gap')} in the trail: a change in there leaves no name"
+    if trail["silent"]:
+        yield f"{plural(trail['silent'], 'scan')} found no event in the trail at all"
+    if checked["tickets"]["count"]:
+        yield f"Ticket systems did not answer ({plural(checked['tickets']['count'], 'reason')})"
