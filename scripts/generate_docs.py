@@ -21,7 +21,8 @@ from agent.named import Named
 from agent.resources import GLOBAL_TYPES, Attribute, Event, Spec, load
 from agent.rules import Control, load_controls, load_rules
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 
 _GENERATED = "<!-- Written by scripts/generate_docs.py (`make docs`): change the code and not this page. -->"
 _STAGES = {"enforce": "enforced", "observe": "observed"}
@@ -222,7 +223,7 @@ def iam_policy() -> str:
         {
             "Sid": "ReadTrail",
             "Effect": "Allow",
-            "Action": ["cloudtrail:ListPublicKeys", "cloudtrail:LookupEvents"],
+            "Action": list(LOOKED_UP),
             "Resource": "*",
         },
         {
@@ -236,6 +237,44 @@ def iam_policy() -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
 
 
+LOOKED_UP = ("cloudtrail:ListPublicKeys", "cloudtrail:LookupEvents")
+ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "lookup": LOOKED_UP,
+    "state_buckets": ("s3:ListBucket", "s3:ListBucketVersions"),
+    "state_objects": ("s3:GetObject", "s3:GetObjectVersion"),
+    "state_locks": ("dynamodb:GetItem",),
+    "trail_buckets": ("s3:ListBucket",),
+    "trail_objects": ("s3:GetObject",),
+    "queues": (
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    ),
+    "dead_letters": ("sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
+    "decrypted": ("kms:Decrypt",),
+    "identity_center": (
+        "identitystore:ListGroupMemberships",
+        "identitystore:ListGroups",
+        "identitystore:ListUsers",
+        "sso:ListInstances",
+    ),
+    "organizations": ("organizations:ListAccounts",),
+    "calendars": ("ssm:GetDocument",),
+    "roles": ("sts:AssumeRole",),
+    "evidence": ("s3:PutObject",),
+}
+"""What is allowed → its IAM actions, besides those that resource specs lead to. A test holds them against the calls
+that the code names, and against those that a scan of everything makes."""
+
+
+def permissions() -> str:
+    """`terraform/modules/permissions/permissions.json`: the actions that the module makes policies of."""
+    return json.dumps({"estate": actions(load()), **ELSEWHERE}, indent=2) + "\n"
+
+
+DATA: Mapping[str, Callable[[], str]] = {"terraform/modules/permissions/permissions.json": permissions}
+"""File of the repository that is no page → its content."""
 PAGES: Mapping[str, Callable[[], str]] = {
     "resources.md": resources_page,
     "rules.md": rules_page,
@@ -269,10 +308,13 @@ def _link(name: str) -> str:
 
 
 def main() -> None:
-    """Writes every page."""
+    """Writes every page, and the data that Terraform reads."""
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
         print(DOCS / name)
+    for name, content in DATA.items():
+        (ROOT / name).write_text(content(), encoding="utf-8")
+        print(ROOT / name)
 
 
 if __name__ == "__main__":
