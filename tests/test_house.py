@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
-    ("model", "clean", "paths", "recurrence", "rule_file", "shipped", "tables", "toml_file"),
+    ("model", "clean", "cron", "paths", "recurrence", "rule_file", "shipped", "tables", "toml_file"),
     ("config", "hcl_text", "seal", "signing", "tags", "vitals"),
     ("resources",),
     ("named", "topics"),
@@ -204,9 +204,9 @@ def test_functions_have_at_most_50_lines() -> None:
 
 
 def test_no_exception_is_caught_blindly() -> None:
-    """`except Exception` will stand once, in the daemon's loop."""
+    """`except Exception` stands once, in the daemon's loop."""
     blind = [
-        f"{name_of(path)}:{node.lineno}"
+        name_of(path)
         for path in modules()
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ExceptHandler)
@@ -215,7 +215,7 @@ def test_no_exception_is_caught_blindly() -> None:
             or {"Exception", "BaseException"} & {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)}
         )
     ]
-    assert blind == []
+    assert blind == ["agent/daemon/loop.py"]
 
 
 def test_nothing_prints() -> None:
