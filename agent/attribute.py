@@ -105,18 +105,19 @@ def attribute(
     first_seen: Mapping[FindingId, datetime] | None = None,
     now: datetime | None = None,
     grace: timedelta = GRACE,
+    declared: Sequence[Resource] = (),
 ) -> Attributed:
     """One finding per resource that drifted or was changed, with its changes and ranked candidates.
 
-    `resources` are those of both sides, and the declared ones of types that nobody compares; `clean_since` says when a
-    key's live reading was last accepted: earlier changes explain nothing. `first_seen` is when an open finding was
-    first reported, `now` the time of the scan (else the end of the trail), `grace` how long calls take to arrive.
-    Verdicts are placeholders until the authorise stage: `pending` where evidence may yet arrive.
+    `resources` are those of both sides, and the declared ones of types that nobody compares (or these, as `declared`);
+    `clean_since` says when a key's live reading was last accepted: earlier changes explain nothing. `first_seen` is
+    when an open finding was first reported, `now` the time of the scan (else the end of the trail), `grace` how long
+    calls take to arrive. Verdicts are placeholders until the authorise stage: `pending` where evidence may yet arrive.
     """
     by_key: dict[Key, list[Drift]] = defaultdict(list)
     for drift in drifts:
         by_key[drift.key].append(drift)
-    names = Names(resources, specs, by_key)
+    names = Names(resources, specs, by_key, declared)
     known = names.concerning(trail.changes, by_key.keys())
     stories = _stories(known.values(), names)
     unseen = Unseen(trail, first_seen or {}, now or trail.end, grace)
@@ -157,7 +158,7 @@ _order = attrgetter("time", "event_ids")
 
 def _finding(key: Key, drifts: Sequence[Drift], changes: Sequence[Change], names: Names) -> Finding:
     """A resource's story: what differs, and everything that was done to it."""
-    resource = names.known.get(key)
+    resource = names.of(key)
     once = {change.event_ids: change for change in changes}.values() if len(changes) > 1 else changes
     return Finding(
         finding_id(key),

@@ -106,6 +106,17 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What a scan of the whole estate leaves out because looks read it later, as those found it."""
+
+    findings: tuple[Finding, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    compared: int = 0
+    """Declared resources among it."""
+    live: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What one scan found, and what is to be done."""
 
@@ -144,6 +155,8 @@ class Scan:
     """What of it covered something."""
     focus: Focus = EVERYTHING
     """What it was about."""
+    carried: Carried = Carried()
+    """Open beside it, and not to be kept anew."""
 
     def unread(self) -> Hidden:
         """What this scan could not read, or was not about: nothing inside it is fixed."""

@@ -27,7 +27,7 @@ def with_commits(
     may be of long ago. `reads` are the states as scans found them, `read_at` being the first time; `resources` are
     declared; `tagged` gives the references in a map of tags.
     """
-    if not trail.changes:
+    if not any(trusted(change, pipelines) for change in trail.changes):
         return trail
     by_run: dict[str, dict[Claim, None]] = {}
     for change in trail.changes:

@@ -73,7 +73,7 @@ SET_BY_LOAD = ("base", "origin", "sha256")
 JOBS = ("scan", "trail", "reevaluate", "remind", "report", "backup", "prune")
 """Keys of `[schedule]` that say when something is due."""
 
-_KEPT = "DRIFTWARDEN_KEPT"
+KEPT = "DRIFTWARDEN_KEPT"
 """Variable that names the folder of what the daemon read last and found right; its child processes read that."""
 
 
@@ -119,7 +119,7 @@ def reading(path: Path) -> Path:
     """Where the content of a file or folder is read: in a child of the daemon the copy that was found right, if there
     is one; else the path itself. What the copy of a folder does not hold is not there.
     """
-    kept = os.environ.get(_KEPT)
+    kept = os.environ.get(KEPT)
     if not kept:
         return path
     copy = Path(f"{kept}{path.absolute()}")
@@ -129,9 +129,9 @@ def reading(path: Path) -> Path:
 def read_from(kept: Path | None) -> None:
     """Makes this process and its children read the copies below a folder, each under its full path; None: no more."""
     if kept is None:
-        os.environ.pop(_KEPT, None)
+        os.environ.pop(KEPT, None)
     else:
-        os.environ[_KEPT] = str(kept)
+        os.environ[KEPT] = str(kept)
 
 
 def duration(text: str) -> timedelta:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from agent.model import SEVERITIES, Case, CaseKey, Close, Held, Open, Update
 from agent.store.outbox import Entry, Outbox
@@ -24,6 +23,8 @@ FAILURES = 3
 """After so many in a row the system is down: what is left waits for the next drain, and nobody hammers it."""
 _AT_ONCE = 64
 _QUICK = 1.0  # seconds
+_LATE = LEASE / 4
+"""Nothing that was claimed is begun later: the slowest filing must end within the lease too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,11 @@ class _Drain:
 
     def carry_out(self, entries: Sequence[Entry]) -> None:
         """Some that were claimed together."""
-        began, failed = time.monotonic(), False
+        spent, failed, slow = _Watch(self.now), False, False
         arrived: list[tuple[Entry, str]] = []
-        for number, entry in enumerate(entries):
-            if self.in_a_row == FAILURES:
-                self.outbox.give_back(entries[number:])
-                break
+        left = list(entries)
+        while left and self.in_a_row < FAILURES and not slow:
+            one, entry = _Watch(self.now), left.pop(0)
             self.tried += 1
             try:
                 arrived.append((entry, _carry_out(entry, self.system)))
@@ -83,10 +83,14 @@ class _Drain:
             except TicketError as error:
                 failed = True
                 self._failed(entry, error)
+            # What follows would outlast the lease, and another sender would file it once more.
+            slow = one.seconds() >= _QUICK or spent.seconds() >= _LATE.total_seconds()
         if arrived:
             self.sent += self.outbox.sent_all(arrived, self.now())
-        # Slow ones would outlast their lease, and lose more if this process died.
-        quick = not failed and time.monotonic() - began < _QUICK
+        if left:
+            self.outbox.give_back(left)
+        # Slow ones would lose more if this process died.
+        quick = not failed and not slow and spent.seconds() < _QUICK
         self.at_once = min(2 * self.at_once, _AT_ONCE) if quick else 1
 
     def _failed(self, entry: Entry, error: TicketError) -> None:
@@ -100,13 +104,24 @@ class _Drain:
         self.in_a_row += 1
 
 
+class _Watch:
+    """Time since it was made: by the clock that leases go by, and by one that nobody sets; whichever shows more."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._began, self._since = time.monotonic(), now()
+
+    def seconds(self) -> float:
+        return max(time.monotonic() - self._began, (self._now() - self._since).total_seconds())
+
+
 def forsaken(outbox: Outbox, now: datetime) -> None:
     """Takes over what a process of this machine had claimed and did not live to file: else it waits for its lease.
 
     To be asked where the store is a file, and so nobody else's. Raises StoreError.
     """
     node = os.uname().nodename
-    gone = [one for one in outbox.owners() if (pid := _pid(one, node)) and not Path(f"/proc/{pid}").exists()]
+    gone = [one for one in outbox.owners() if (pid := _pid(one, node)) and not _lives(int(pid))]
     if gone:
         outbox.abandoned(gone, now)
 
@@ -115,6 +130,17 @@ def _pid(owner: str, node: str) -> str:
     """Of `node/pid/thread`; empty for any other owner."""
     name, pid, *_ = (*owner.rsplit("/", 2), "", "")
     return pid if name == node and pid.isdecimal() else ""
+
+
+def _lives(pid: int) -> bool:
+    """Not asked of /proc, which may hide what belongs to others."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another's; or no number of a process of this machine's
+        return True
+    return True
 
 
 def wait(entry: int, attempts: int) -> timedelta:

@@ -44,6 +44,8 @@ class Focus:
 
 
 EVERYTHING = Focus()
+_remembered: dict[Key, Resource] = {}
+_MOST_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,18 @@ class Look:
 
 
 def wanted(
-    changes: Iterable[Change], known: Iterable[Resource], specs: Mapping[str, Spec], keys: Iterable[Key] = ()
+    changes: Iterable[Change],
+    known: Iterable[Resource],
+    specs: Mapping[str, Spec],
+    keys: Iterable[Key] = (),
+    declared: Snapshot | None = None,
 ) -> tuple[Wanted, ...]:
-    """What must be read again after these changes, and of these resources, sorted.
+    """What must be read again after these changes, and of these resources (`keys`), sorted.
 
-    `known` are the declared resources, those of types that nobody compares too, and the `remembered` ones. A call whose
-    target is not known, or of a type without a spec, wants nothing: it is judged by itself.
+    `known` are the `remembered` resources, and whatever is not in `declared`. A call whose target is not known, or of a
+    type without a spec, wants nothing: it is judged by itself.
     """
-    reach = _Reach(Names(known, specs))
+    reach = _Reach(Names(known, specs, declared=all_of(declared) if declared else ()))
     for change in changes:
         reach.change(change)
     for key in keys:
@@ -111,7 +117,7 @@ def focused(
     `changes` are those that it was wanted for: what they act on is in it even where nobody can read it.
     """
     resources = (*declared.resources, *live.resources)
-    names = Names((*resources, *declared.named), specs)
+    names = Names(live.resources, specs, declared=all_of(declared))
     known = tuple(known)
     met = _Met(want)
     for resource in resources:
@@ -126,6 +132,11 @@ def focused(
         key for key in known if parent_of(key, specs) in family
     }
     return Focus(frozenset(family | keys))
+
+
+def all_of(declared: Snapshot) -> tuple[Resource, ...]:
+    """What is declared, of types that nobody compares too."""
+    return (*declared.resources, *declared.named)
 
 
 def remembered(
@@ -167,6 +178,17 @@ def _region(type_: str, region: str, specs: Mapping[str, Spec]) -> str:
 
 
 def _resource(key: Key, values: Mapping[str, Any], spec: Spec) -> Resource:
+    """The same one as long as the same value is given: a process that looks again and again reads it again and again,
+    and decodes it once."""
+    kept = _remembered.get(key)
+    if kept is None or kept.attributes is not values:
+        if len(_remembered) > _MOST_REMEMBERED:
+            _remembered.clear()
+        kept = _remembered[key] = _named(key, values, spec)
+    return kept
+
+
+def _named(key: Key, values: Mapping[str, Any], spec: Spec) -> Resource:
     names = (key.id, *(values.get(name) for name in spec.identifiers))
     found = tuple(dict.fromkeys(name for name in names if name and isinstance(name, str)))
     resource = Resource(key, values, found)
@@ -203,7 +225,7 @@ class _Reach:
         """One resource, by what it is known by and by what a call said; its parent, and all of the parent's parts."""
         if key.type not in self._specs:
             return
-        resource = self._names.known.get(key)
+        resource = self._names.of(key)
         known = resource.identifiers if resource else ()
         self._found[key.account, key.region, key.type].update((key.id, *known, *said))
         parent = resource.parent if resource and resource.parent else parent_of(key, self._specs)

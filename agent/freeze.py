@@ -21,7 +21,7 @@ from icalendar import Calendar as Parsed
 from recurring_ical_events import of as occurrences_of
 
 from agent.clean import clean
-from agent.config import Config
+from agent.config import Config, reading
 from agent.model import Calendar, Freeze
 from agent.recurrence import RuleError, days, rule_of
 
@@ -40,6 +40,7 @@ _MARGIN = timedelta(days=7)
 """How far outside the interval the ends of a freeze are looked for where everything else is closed."""
 _FOLD = re.compile(r"(?<!\n)\n+[ \t]")  # https://www.rfc-editor.org/rfc/rfc5545#section-3.1
 _ZONE = re.compile(r"\s*(BEGIN|END)\b[^:]*:\s*VTIMEZONE\s*$", re.IGNORECASE)
+_END = re.compile(r"^END:VCALENDAR\s*$", re.IGNORECASE | re.MULTILINE)
 _EDGE = timedelta(seconds=1)  # what only touches the interval meets it
 _PATIENT = BotoConfig(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=30)
 _WEIRD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError)
@@ -117,11 +118,24 @@ def _without_zones(text: str) -> str:
     return "\r\n".join(kept)
 
 
+def check_file(path: Path) -> None:
+    """Whether a file is a calendar, to its end. What is wrong with an event of it is told by each scan.
+
+    Raises `UnreadError`.
+    """
+    text = _file(path)
+    now = datetime.now(UTC)
+    freezes_of(text, path.name, now, now)
+    if not _END.search(text):
+        raise UnreadError("breaks off before END:VCALENDAR")
+
+
 def _file(path: Path) -> str:
     try:
-        if not path.is_file():
+        place = reading(path)
+        if not place.is_file():
             raise UnreadError("is not there, or no regular file")
-        with path.open("rb") as stream:
+        with place.open("rb") as stream:
             data = stream.read(LARGEST + 1)
     except OSError as error:
         raise UnreadError(f"cannot be read: {error.strerror}") from None

@@ -80,8 +80,9 @@ def message(smtp: SmtpConfig, letter: Letter) -> EmailMessage:
     return made
 
 
-def send(smtp: SmtpConfig, made: EmailMessage) -> Mapping[str, str]:
-    """Hands a message to the server of `[smtp]`; gives the recipients it refused, each with what it said.
+def send(smtp: SmtpConfig, made: EmailMessage, only: Sequence[str] = ()) -> Mapping[str, str]:
+    """Hands a message to the server of `[smtp]`; gives the recipients it refused, each with what it said. `only`: for
+    these alone of those it is addressed to, all of whom may be refused; empty: for all.
 
     Raises MailError where it was not taken at all: the server cannot be reached, its certificate is not trusted, it
     offers no TLS where TLS is asked for, does not let us in, or refuses everybody.
@@ -92,11 +93,21 @@ def send(smtp: SmtpConfig, made: EmailMessage) -> Mapping[str, str]:
         with _connected(smtp) as client:
             if smtp.user:
                 client.login(smtp.user, smtp.password)
-            refused = client.send_message(made)
+            try:
+                refused = client.send_message(made, to_addrs=list(only) or None)
+            except smtplib.SMTPRecipientsRefused as error:
+                if not only:
+                    raise
+                refused = error.recipients
     except (smtplib.SMTPException, OSError) as error:
         said, permanent = _reason(error, smtp)
         raise MailError(f"e-mail by {where}: {_without_password(said, smtp)}", permanent=permanent) from None
     return {_without_password(one, smtp): _without_password(_answer(*said), smtp) for one, said in refused.items()}
+
+
+def for_now(refused: Mapping[str, str]) -> tuple[str, ...]:
+    """The recipients that `send` gave as refused and that the server may take later: it answered 4xx."""
+    return tuple(sorted(one for one, said in refused.items() if said.startswith("4")))
 
 
 def _allowed(smtp: SmtpConfig) -> None:

@@ -6,9 +6,9 @@ Hides the spellings one resource is known by, resources on neither side, and par
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields
-from operator import attrgetter
+from operator import attrgetter, is_
 
 from agent.model import GLOBAL, Change, Key, Resource, Touch
 from agent.named import load, whole
@@ -25,31 +25,27 @@ def aimed(change: Change, targets: tuple[Key, ...]) -> Change:
     return _change(*_BEFORE(change), targets, *_AFTER(change))
 
 
-class Names:
-    """Every name a call may know a resource by, and which resource's story a part belongs to."""
+class Index:
+    """What many resources are called by. Of the declared side it is made once, as long as that stands as it is."""
 
-    def __init__(self, resources: Iterable[Resource], specs: Mapping[str, Spec], drifted: Collection[Key] = ()) -> None:
-        """`resources` of both sides, and declared ones of types that nobody compares.
-
-        `drifted`: what something is told of in any case, so that it has a story of its own.
-        """
-        self.specs = specs
+    def __init__(self, resources: Sequence[Resource], specs: Mapping[str, Spec]) -> None:
+        """Of the resources of one key the first with an address counts, else the first."""
         self.known: dict[Key, Resource] = {}
-        self.gone: dict[Key, Resource] = {}
-        """Parts that calls named and neither side has, by name and parent alone."""
-        self._resources = tuple(resources)
-        self._keys: dict[tuple[str, str], dict[str, tuple[Key, ...]]] = defaultdict(dict)
-        self._meant: dict[tuple[str, str, str], dict[tuple[str, ...], tuple[Key, ...]]] = defaultdict(dict)
-        """What names mean to a call: account, region and type → the names → keys. Most are called again."""
-        self._owners: dict[Key, Key] = {}
-        self._children: dict[Key, list[Key]] = defaultdict(list)
+        self.keys: dict[tuple[str, str], dict[str, tuple[Key, ...]]] = defaultdict(dict)
+        """Account and type → a name → keys."""
+        self.alike: dict[Key, list[Resource]] = defaultdict(list)
+        """All that have one key."""
+        self._made_of = resources, specs
+        self._told: dict[int, Resource] = {}
+        """What was asked for and is told; by its identity."""
         inside: dict[tuple[str, str], Key] = {}
-        for resource in self._resources:
+        for resource in resources:
             key = resource.key
+            self.alike[key].append(resource)
             previous = self.known.get(key)
             if previous is None or (resource.address and not previous.address):
                 self.known[key] = resource
-            named, alone = self._keys[key.account, key.type], (key,)
+            named, alone = self.keys[key.account, key.type], (key,)
             for name in (key.id, *resource.identifiers):
                 others = named.setdefault(name, alone)
                 if key not in others:
@@ -57,15 +53,106 @@ class Names:
             if resource.address and resource.parent is None:
                 inside[resource.stack, resource.address] = key
         # A part written inside its parent's block shares the parent's address, and its story.
-        self._own_story = {
+        self.own_story = {
             key
             for key, resource in self.known.items()
             if resource.address and inside.get((resource.stack, resource.address), key) == key
-        }.union(drifted)
-        for key in self._own_story:
-            resource_ = self.known.get(key)
-            if resource_ is not None and resource_.parent is not None:
-                self._children[resource_.parent].append(key)
+        }
+        self.children: dict[Key, list[Key]] = defaultdict(list)
+        """Of what has parts with a story of their own: these."""
+        self.parts: dict[Key | None, list[Key]] = defaultdict(list)
+        """Of what has parts: these; of None those that do not say what they are parts of."""
+        types = {name for name, spec in specs.items() if spec.parent is not None}
+        for key, resource in self.known.items():
+            if resource.parent is not None and key in self.own_story:
+                self.children[resource.parent].append(key)
+            if key.type in types:
+                self.parts[resource.parent].append(key)
+
+    def is_of(self, resources: Sequence[Resource], specs: Mapping[str, Spec]) -> bool:
+        """Whether it is made of these very values."""
+        mine, its = self._made_of
+        return specs is its and len(mine) == len(resources) and all(map(is_, mine, resources))
+
+    def tells_all(self, resource: Resource) -> bool:
+        """Whether it would be the same with this one too."""
+        if self._told.get(id(resource)) is resource:
+            return True
+        key = resource.key
+        if resource.address or key not in self.known:
+            return False
+        named = self.keys[key.account, key.type]
+        told = all(key in named.get(name, ()) for name in resource.identifiers)
+        if told:
+            if len(self._told) > _MOST_TOLD:
+                self._told.clear()
+            self._told[id(resource)] = resource
+        return told
+
+
+_NOTHING = Index((), {})
+_kept: list[Index] = []
+_MOST_TOLD = 200_000
+_KEPT = 2  # with values that were sealed anew, and without
+
+
+def _index(resources: Sequence[Resource], specs: Mapping[str, Spec]) -> Index:
+    """Of these; a process that looks again and again asks for the same, and gets it."""
+    found = next((one for one in _kept if one.is_of(resources, specs)), None)
+    if found is None:
+        found = Index(resources, specs)
+        _kept[:] = [found, *_kept[: _KEPT - 1]]
+    return found
+
+
+class Names:
+    """Every name a call may know a resource by, and which resource's story a part belongs to."""
+
+    def __init__(
+        self,
+        resources: Iterable[Resource],
+        specs: Mapping[str, Spec],
+        drifted: Collection[Key] = (),
+        declared: Sequence[Resource] = (),
+    ) -> None:
+        """`resources` of both sides, and declared ones of types that nobody compares.
+
+        `drifted`: what something is told of in any case, so that it has a story of its own. `declared` are resources
+        too, and come first: they are gone through once, however often the same are given.
+        """
+        self.specs = specs
+        self.gone: dict[Key, Resource] = {}
+        """Parts that calls named and neither side has, by name and parent alone."""
+        under = _index(declared, specs) if declared else _NOTHING
+        more = [one for one in resources if not under.tells_all(one)]
+        if declared and any(one.address for one in more):
+            under, more = _NOTHING, [*declared, *more]
+        # What lies over the other has no addresses, where there is another.
+        self._layers = (under, Index(more, specs))
+        self._meant: dict[tuple[str, str, str], dict[tuple[str, ...], tuple[Key, ...]]] = defaultdict(dict)
+        """What names mean to a call: account, region and type → the names → keys. Most are called again."""
+        self._owners: dict[Key, Key] = {}
+        self._drifted = frozenset(drifted)
+        self._children: dict[Key, list[Key]] = defaultdict(list)
+        """Of these."""
+        for key in self._drifted:
+            resource = self.of(key)
+            if resource is not None and resource.parent is not None:
+                self._children[resource.parent].append(key)
+
+    def of(self, key: Key) -> Resource | None:
+        """The resource of that key; the declared one where there is one."""
+        return self._layers[0].known.get(key) or self._layers[1].known.get(key)
+
+    def _called(self, account: str, type_: str, name: str) -> tuple[Key, ...]:
+        """What is called so."""
+        first, second = (layer.keys.get((account, type_), {}).get(name, ()) for layer in self._layers)
+        return (*first, *(key for key in second if key not in first)) if second else first
+
+    def _parts_with_stories(self, key: Key) -> Iterator[Key]:
+        for layer in self._layers:
+            yield from layer.children.get(key, ())
+        yield from self._children.get(key, ())
 
     def targets(self, change: Change) -> tuple[Key, ...]:
         """Keys of everything a call acts on; a resource on neither side gets one from the name the call used.
@@ -79,7 +166,7 @@ class Names:
             keys = self._means(touch, change)
             found.update(dict.fromkeys(keys))
             if touch.act == "delete":
-                found.update(dict.fromkeys(child for key in keys for child in self._children.get(key, ())))
+                found.update(dict.fromkeys(child for key in keys for child in self._parts_with_stories(key)))
         return tuple(found)
 
     def _means(self, touch: Touch, change: Change) -> tuple[Key, ...]:
@@ -96,9 +183,9 @@ class Names:
         The spellings stand in the order in which they can be trusted, the call's own first: one resource has them all,
         so that the first one known decides.
         """
-        named = self._keys.get((change.account, touch.type), {})
         for name in touch.ids:
-            found = tuple(key for key in named.get(name, ()) if key.region in (change.region, GLOBAL))
+            keys = self._called(change.account, touch.type, name)
+            found = tuple(key for key in keys if key.region in (change.region, GLOBAL))
             if found:
                 return found
         return ()
@@ -125,14 +212,14 @@ class Names:
         return owner
 
     def _owner(self, key: Key) -> Key:
-        if key in self._own_story:
+        if key in self._drifted or any(key in layer.own_story for layer in self._layers):
             return key
         spec = self.specs.get(key.type)
         if spec is None:
             return whole(key) or key
         if spec.parent is None:
             return key
-        resource = self.known.get(key)
+        resource = self.of(key)
         if resource is not None and resource.parent is not None:
             return resource.parent
         parts = key.id.split("|")
@@ -140,7 +227,7 @@ class Names:
             return key
         by_name = dict(zip(spec.identity, parts, strict=True))
         parent = "|".join(by_name.get(name, "") for name in spec.parent.identity)
-        keys = self._keys.get((key.account, spec.parent.type), {}).get(parent, ())
+        keys = self._called(key.account, spec.parent.type, parent)
         region = GLOBAL if self._is_global(spec.parent.type) else key.region
         return next(iter(keys), Key(key.account, region, spec.parent.type, parent))
 
@@ -175,9 +262,9 @@ class Names:
 
     def _names(self, keys: Set[Key]) -> set[str]:
         """What a call in the story of one of them may name: it, a part of it, or what it is a part of."""
-        parts = {name for name, spec in self.specs.items() if spec.parent is not None}
-        about = {one.parent for key in keys if (one := self.known.get(key)) is not None and one.parent is not None}
-        about |= keys
-        about |= {key for key in self.known if key.type in parts and self.owner(key) in keys}
-        named = (resource for resource in self._resources if resource.key in about)
+        about = {one.parent for key in keys if (one := self.of(key)) is not None and one.parent is not None} | keys
+        for layer in self._layers:
+            parts = (part for key in (*keys, None) for part in layer.parts.get(key, ()))
+            about |= {part for part in parts if self.owner(part) in keys}
+        named = (one for layer in self._layers for key in about for one in layer.alike.get(key, ()))
         return {key.id for key in keys} | {name for one in named for name in (one.key.id, *one.identifiers)}

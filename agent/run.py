@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent import ticketing
@@ -29,13 +29,21 @@ from agent.gather.means import Means
 from agent.gather.unjudged import Unjudged
 from agent.heard import Heard
 from agent.judge import Rule
+from agent.model import Trail
 from agent.resources import load as load_specs
 from agent.rules import RuleError, load_rules, ruleset_sha256, staged
-from agent.store import Fenced, Store, StoreError, connect
+from agent.store import Fenced, Store, StoreError, connect, schedules
 from agent.trail.coverage import CONTROLS
 from agent.upkeep.keys import KEY_BYTES, install_key
 
 __all__ = ["KEY_BYTES", "Done", "install_key", "means_of", "run", "run_look"]
+
+QUIET = timedelta(minutes=10)
+"""So often it is written down that a look at the trail found nothing new; see `report.weekly.checked`."""
+
+
+class TrailUnreadError(Exception):
+    """A look at the trail had nothing new to judge, and not all of the trail could be read."""
 
 
 def run(
@@ -48,15 +56,21 @@ def run(
     """
     means = means_of(config)
     with connect(config.store_url(), fence=fence) as store, scene(config, means, store, not dry_run, progress) as at:
+        if not dry_run:
+            _note_schedule(at)
         return _whole(at, dry_run, fence is not None)
 
 
 def run_look(
     config: Config, asked: Asked, *, fence: int | None = None, progress: Progress = lambda _: None
 ) -> Done | None:
-    """One scan of less than the whole estate; None where there was nothing to look at. Raises as `run`."""
+    """One scan of less than the whole estate; None where there was nothing to look at.
+
+    Raises as `run`, and TrailUnreadError.
+    """
     means = means_of(config, with_rules=False)
     with connect(config.store_url(), fence=fence) as store, scene(config, means, store, True, progress) as at:
+        _note_schedule(at)
         return _focused(at, asked)
 
 
@@ -112,20 +126,40 @@ def _whole(at: Scene, dry_run: bool, led: bool) -> Done:
 
 def _focused(at: Scene, asked: Asked) -> Done | None:
     """A scan of less."""
-    done = None
+    done, brought = None, list[Trail]()
     heard = heard_now(at) if asked.kind in ("open", "remind") else Heard()
     if asked.kind != "remind" or _waits(at):
         with pool() as calls:
             place = opened(at.store, at.config, at.means, calls)
-            brought = [ingested(place, at.progress)] if asked.kind == "trail" else []
+            brought += [ingested(place, at.progress)] if asked.kind == "trail" else []
             if asked.kind != "trail" or Unjudged(at.store).due(datetime.now(UTC)):
                 rules = rules_of(at.config)
                 place.means = replace(at.means, rules=rules, ruleset=ruleset_sha256(rules))
                 done = looked(replace(at, means=place.means), place, asked, brought=brought, heard=heard)
     if done is None:
+        gaps = [gap for part in brought for gap in part.gaps]
+        if asked.kind == "trail":
+            _told_quiet(at, bool(gaps))
         file(at)
+        if gaps:
+            raise TrailUnreadError("; ".join(dict.fromkeys(gap.why for gap in gaps)))
         return None
     return filed(at, done)
+
+
+def _told_quiet(at: Scene, incomplete: bool) -> None:
+    """Now and then it is written down that the trail had nothing new: where nothing happens, that nothing ran must not
+    look the same."""
+    now = datetime.now(UTC)
+    if all(now - one.started_at >= QUIET for one in at.store.scans.last(1)):
+        run_id = at.begin("trail", at.means.started)
+        at.store.scans.idle(run_id, now, "incomplete" if incomplete else "clean")
+
+
+def _note_schedule(at: Scene) -> None:
+    """So that a past week is held against the schedule it had."""
+    said = at.config.schedule
+    schedules.note(at.store.settings, schedules.Schedule(said.scan, said.trail, said.timezone), datetime.now(UTC))
 
 
 def _waits(at: Scene) -> bool:
@@ -167,6 +201,10 @@ def _main(arguments: Sequence[str]) -> int:
             done = run_look(config, look, fence=fence, progress=progress)
         else:
             done = run(config, fence=fence, dry_run="--dry-run" in arguments, progress=progress)
+    except TrailUnreadError as error:
+        sys.stderr.write(f"driftwarden: the trail could not be read: {clean(str(error))}\n")
+        sys.stdout.write("null")
+        return EXIT["incomplete"]
     except (ConfigError, RuleError, StoreError) as error:
         sys.stderr.write(f"driftwarden: {error}\n")
         return FENCED if isinstance(error, Fenced) else MISUSE

@@ -10,12 +10,12 @@ from typing import Any
 
 from agent.attribute import Attributed, attribute
 from agent.authorise import Estate, authorise, verdict
-from agent.collected import BreakGlass, Collected, Permissive, Reading, Scan
+from agent.collected import BreakGlass, Carried, Collected, Permissive, Reading, Scan
 from agent.compare import Hidden, compare
 from agent.emergency import findings as emergency_findings
 from agent.emergency import fold
 from agent.exempt import Exempted, exempt
-from agent.focus import remembered, state_key
+from agent.focus import all_of, remembered, state_key
 from agent.judge import judge, trail_findings
 from agent.model import (
     GLOBAL,
@@ -44,6 +44,7 @@ from agent.named import OPERATIONAL
 from agent.people import Users, known
 from agent.performed import Performed, performed
 from agent.plan import EmergencyPlan, plan
+from agent.plan.near import to_judge
 from agent.rereading import keep, reread
 from agent.states import Told, tell
 
@@ -56,14 +57,13 @@ def scan(got: Collected, now: datetime) -> Scan:
     live = replace(got.live, gaps=(*got.live.gaps, *_never_read(got)))
     accepted = {key: reading.attributes for key, reading in got.accepted.items()}
     since = {key: reading.at for key, reading in got.accepted.items()}
-    resources = (*got.declared.resources, *got.declared.named, *live.resources, *_elsewhere(got, accepted))
-
+    others = (*live.resources, *_elsewhere(got, accepted))
     compared = compare(got.declared, live, accepted, got.specs, complete=got.complete, focus=got.focus)
-    attributed = _attributed(got, compared.drifts, resources, since, now)
+    attributed = _attributed(got, compared.drifts, others, since, now)
     mine = attributed.findings if got.focus.whole else attributed.about(got.focus.__contains__)
     read = reread(mine, got.states, got.declared.states, accepted, since, got.specs)
     told = _states(got, attributed.changes, now)
-    estate = Estate((*resources, *attributed.gone), got.specs, attributed.changes)
+    estate = Estate((*all_of(got.declared), *others, *attributed.gone), got.specs, attributed.changes)
     got = _with_emergencies(got, attributed.changes, estate, now)
     exempted = _stories(got, read.findings, told, estate, now)
     findings = exempted.findings
@@ -73,11 +73,11 @@ def scan(got: Collected, now: datetime) -> Scan:
     enforced = [violation for violation in violations if not violation.observed]
     unread = Hidden(gaps, got.focus)
     actions = _planned(got, enforced, findings, changes, unread, now)
-
+    carried = _carried(got, findings)
     return Scan(
         at=now,
         read_at=got.live.taken_at,
-        status=_status(actions, got, findings, enforced, gaps),
+        status=_status(actions, got, carried, findings, enforced, gaps),
         drifts=tuple(drift for drift in compared.drifts if drift not in read.excused),
         changes=changes,
         findings=findings,
@@ -99,6 +99,7 @@ def scan(got: Collected, now: datetime) -> Scan:
         tolerated=_tolerated(got, exempted),
         hits=exempted.hits,
         focus=got.focus,
+        carried=carried,
     )
 
 
@@ -195,18 +196,19 @@ def _unanswered(got: Collected) -> Iterator[Gap]:
 
 
 def _attributed(
-    got: Collected, drifts: Sequence[Drift], resources: Iterable[Resource], since: Mapping[Key, datetime], now: datetime
+    got: Collected, drifts: Sequence[Drift], others: Iterable[Resource], since: Mapping[Key, datetime], now: datetime
 ) -> Attributed:
-    """Whose each difference is, as far as calls have come."""
+    """Whose each difference is, as far as calls have come; `others` are what is known and not declared."""
     return attribute(
         drifts,
         got.trail,
-        resources,
+        others,
         since,
         got.specs,
         first_seen=got.known.first_seen,
         now=now,
         grace=timedelta(seconds=got.authority.grace),
+        declared=all_of(got.declared),
     )
 
 
@@ -214,25 +216,9 @@ def _judged(
     attributed: Attributed, mine: Iterable[Finding], got: Collected, estate: Estate, now: datetime
 ) -> Iterable[JudgedChange]:
     """The changes of the trail that matter to the scan, each with the verdict over all its targets."""
-    for change in _to_judge(got, attributed, mine):
+    changes, emergencies = attributed.changes, got.authority.emergencies
+    for change in to_judge(changes, mine, got.known, emergencies, got.focus, got.news):
         yield JudgedChange(change, verdict(change, change.targets, got.authority, estate, now))
-
-
-def _to_judge(got: Collected, attributed: Attributed, mine: Iterable[Finding]) -> Sequence[Change]:
-    """The changes that a verdict is given on: all; else those that the scan is about, and of cases and emergencies.
-
-    A trail holds the changes of days, and a scan of a few resources comes every few seconds.
-    """
-    if got.focus.keys is None:
-        return attributed.changes
-    cases = [one for one in got.known.cases if one.state != "closed"]
-    known = (got.known.findings.get(finding) for one in cases for finding in one.findings)
-    events = got.news.union(
-        *(one.events for one in cases),
-        *(one.events for one in got.authority.emergencies),
-        *(item.change.event_ids for one in (*mine, *filter(None, known)) for item in one.changes),
-    )
-    return [one for one in attributed.changes if not events.isdisjoint(one.event_ids)]
 
 
 def _states(got: Collected, changes: Sequence[Change], now: datetime) -> Told:
@@ -275,9 +261,22 @@ def _never_read(got: Collected) -> list[Gap]:
         and (resource.key.account, resource.key.region) not in got.read
         and not (resource.key.region == GLOBAL and resource.key.account in accounts)
     )
+    # Something is open there, and whoever took the region out of the configuration does not look whether it still is.
+    left = Counter(
+        (key.account, key.region)
+        for key in set(got.known.keys.values())
+        if key.type in got.specs
+        and key in got.focus
+        and not (key.region == GLOBAL and key.account in accounts)
+        and (key.account, key.region) not in (*got.read, *outside)
+        and key not in told
+    )
+    found = [(outside, "declared there, but not configured to be read")]
+    found += [(left, "findings are open there, and it is not configured to be read any more")]
     return [
-        Gap(Scope(account=account, region=region), "declared there, but not configured to be read", count)
-        for (account, region), count in sorted(outside.items())
+        Gap(Scope(account=account, region=region), why, count)
+        for places, why in found
+        for (account, region), count in sorted(places.items())
     ]
 
 
@@ -319,14 +318,32 @@ def _is_operation(item: JudgedChange) -> bool:
     return bool(touches) and all(touch.type in OPERATIONAL for touch in touches)
 
 
+def _carried(got: Collected, told: Sequence[Finding]) -> Carried:
+    """What looks read after a scan of the whole estate had: it is open, though the scan leaves it to them.
+
+    What the trail tells of itself (`told`) no scan leaves to another.
+    """
+    without = got.focus.without
+    if got.focus.keys is not None or not without:
+        return Carried()
+    again = {one.id for one in told}
+    findings = tuple(one for one in got.known.findings.values() if one.key in without and one.id not in again)
+    declared = sum(one.key in without for one in got.declared.resources if one.key.type in got.specs)
+    live = sum(one.key in without for one in got.live.resources)
+    return Carried(findings, tuple(judge(findings, got.rules, got.specs)), declared, live)
+
+
 def _status(
     actions: Sequence[Action],
     got: Collected,
+    carried: Carried,
     findings: Sequence[Finding],
     violations: Sequence[Violation],
     gaps: Sequence[Gap],
 ) -> Status:
-    """Of what the scan is about."""
+    """Of what the scan is about, and of what others read for it."""
+    findings = (*findings, *carried.findings)
+    violations = (*violations, *(one for one in carried.violations if not one.observed))
     if got.focus.keys is not None:
         findings = [one for one in findings if one.key in got.focus]
         its = {one.id for one in findings}

@@ -7,15 +7,19 @@ file do.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from agent.clean import clean
+from agent.config import reading
 
 NAMESPACE = "driftwarden"
 """What signatures are for: one made for Git, or for anything else, is none of ours."""
@@ -29,6 +33,9 @@ LONGEST_FILE = 1024 * 1024
 _VERIFY_SECONDS = 10
 _SIGN_SECONDS = 120  # a passphrase is typed, a hardware key is touched
 _WILD = frozenset("*?!")
+_KRL = b"SSHKRL\n"
+"""How a key revocation list of ssh-keygen begins."""
+_KEY = re.compile(r"(?:^|[ \t])((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[A-Za-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?=[ \t]|$)")
 
 
 class SigningError(Exception):
@@ -80,11 +87,63 @@ def verify(statement: bytes, signature: str, signers: Path, at: datetime) -> str
         done = _run(question, statement, _VERIFY_SECONDS)
         if done.returncode:
             raise SigningError(f"{signers}: the signature does not count{_reason(done.stderr, allowed, signers)}")
-        if revoked.exists() or revoked.is_symlink():
+        if reading(revoked).exists() or revoked.is_symlink():
             question += ["-r", str(_copy(revoked, Path(folder) / "revoked"))]
             if _run(question, statement, _VERIFY_SECONDS).returncode:
                 raise SigningError(f"{revoked}: the key of {clean(principals[0], 100)} is revoked, or this is no list")
     return ",".join(principals)
+
+
+def check_files(signers: Path) -> None:
+    """Whether an `allowed_signers` file, and the list of revoked keys beside it, are whole: a file that is being
+    written while one looks breaks off within a key, or has none yet.
+
+    Raises SigningError with the line, and what would be right.
+    """
+    if not sum(1 for _ in _keys(_content(signers), signers)):
+        raise SigningError(f"{signers}: has no key, so that nobody could sign; a line is 'dana ssh-ed25519 AAAA…'")
+    revoked = signers.with_name(f"{signers.name}.revoked")
+    if not (reading(revoked).exists() or revoked.is_symlink()):
+        return
+    data = _content(revoked)
+    if not data.startswith(_KRL):
+        for _ in _keys(data, revoked):
+            pass
+        return
+    with tempfile.TemporaryDirectory(prefix="driftwarden-") as folder:  # mode 0700
+        copy = Path(folder) / "revoked"
+        _write(copy, data)
+        done = _run(["-Q", "-l", "-f", str(copy)], b"", _VERIFY_SECONDS)
+    if done.returncode:
+        raise SigningError(f"{revoked}: is no whole list of revoked keys{_reason(done.stderr, copy, revoked)}")
+
+
+def _keys(data: bytes, place: Path) -> Iterator[str]:
+    """The kind of each key of a file. Raises SigningError for a line that has none, or half of one."""
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        found = next((one for one in _KEY.finditer(text) if _is_whole(one[1], one[2])), None)
+        if found is None:
+            raise SigningError(f"{place}:{number}: no key, or half of one; a key is 'ssh-ed25519 AAAA…'")
+        yield found[1]
+
+
+def _is_whole(kind: str, blob: str) -> bool:
+    """Whether base64 is a whole key of its kind: strings, each after its length, the first of them the kind."""
+    try:
+        data = base64.b64decode(blob, validate=True)
+    except binascii.Error:
+        return False
+    strings, at = [], 0
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4])
+        strings.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+        if "-cert-" in kind:  # it holds numbers too
+            break
+    return strings[:1] == [kind.encode()] and ((at == len(data) and len(strings) > 1) or "-cert-" in kind)
 
 
 def _principals(asked: Sequence[str], signers: Path) -> list[str]:
@@ -131,16 +190,22 @@ def _bounded(data: bytes, longest: int, what: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> Path:
+    _write(target, _content(source))
+    return target
+
+
+def _content(source: Path) -> bytes:
+    """What a file of keys says; below the daemon, what it said when it was found right. Raises SigningError."""
     try:
-        if not source.is_file():
+        place = reading(source)
+        if not place.is_file():
             raise SigningError(f"{source}: no such file; [authority] signers names an allowed_signers file")
-        with source.open("rb") as stream:
+        with place.open("rb") as stream:
             data = stream.read(LONGEST_FILE + 1)
     except OSError as error:
         raise SigningError(f"{source}: {error.strerror}") from None
     _bounded(data, LONGEST_FILE, str(source))
-    _write(target, data)
-    return target
+    return data
 
 
 def _write(target: Path, data: bytes) -> None:

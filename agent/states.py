@@ -31,6 +31,7 @@ from agent.model import (
     Verdict,
 )
 from agent.motion import TYPE, finding_id
+from agent.rereading import rewritten_by
 from agent.twice import declared_twice
 
 ADDRESS = "state"
@@ -109,6 +110,11 @@ class _Moves:
     removed: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]
     content: tuple[str, ...]
+
+    @property
+    def moved(self) -> bool:
+        """Whether a resource came, went or was renamed."""
+        return bool(self.added or self.removed or self.renamed)
 
     def __str__(self) -> str:
         said = [
@@ -204,10 +210,12 @@ class _Telling:
         if run:
             self.notes[read.stack] = f"{said} in a run of {run}{_commit(read)}"
             return None
-        if self._by_calls(moves, before, read):
+        upgraded = "" if moves.moved else rewritten_by(before, read, moves.content)
+        if upgraded or self._by_calls(moves, before, read):
             by = self._writer(since, until, read.location)
             named = f", written by {clean(by.actor.name)}" if by else ""
-            self.notes[read.stack] = f"{said} without a run of a trusted pipeline{named}{_commit(read)}"
+            why = f" ({upgraded})" if upgraded else ""
+            self.notes[read.stack] = f"{said} without a run of a trusted pipeline{named}{_commit(read)}{why}"
             return None
         return self._finding("state-edited", before, read, f"{said}, and no call explains it: {moves}")
 

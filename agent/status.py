@@ -29,6 +29,10 @@ LATE = timedelta(hours=1)
 MOST = 10
 """Gaps and problems that are shown one by one."""
 
+_UNWRITTEN = 30
+"""Seconds without a beat of the leader in its store; there is one every five."""
+_NO_SOURCE = "unjudged"
+"""What of the journal is no source, but our own mark of what no scan has judged (agent/gather/unjudged.py)."""
 _DAY = timedelta(days=1)
 _NAMES = {"whole": "whole estate", "stack": "one stack", "trail": "trail", "open": "open findings", "remind": "replies"}
 
@@ -48,6 +52,7 @@ def status(config: Config, store: Store, now: datetime, daemon: Told | None) -> 
         "scans": {kind: one for kind, one in scans.items() if one},
         "coverage": _coverage(document),
         "gaps": _gaps(document),
+        "policy": list(document.get("policy", {}).get("waiting", ())),
         "trail": _trail(config, store, now),
         "outbox": _outbox(store, now),
         "cases": _cases(store.cases.open(), now),
@@ -122,6 +127,8 @@ def _trail(config: Config, store: Store, now: datetime) -> dict[str, Any]:
     """How long ago each source was read and each place's newest event was."""
     read: dict[str, datetime] = {}
     for one in store.journal.positions():
+        if one.feed == _NO_SOURCE:
+            continue
         read[one.feed] = max(one.kept_at, read.get(one.feed, one.kept_at))
     hours = schema.trail_hours
     query = select(hours.c.account, hours.c.region, func.max(hours.c.newest)).group_by(hours.c.account, hours.c.region)
@@ -238,6 +245,9 @@ def _attention(config: Config, told: Told, now: datetime) -> Iterator[str]:
     for job in told["schedule"]:
         if job["status"] == "failed":
             yield f"job {job['job']} failed {_ago(now, job['ended_at'])}: {job['error'] or 'it does not say why'}"
+    if daemon and daemon["role"] == "leader" and daemon.get("stored", 0) > _UNWRITTEN:
+        yield f"the store takes no writes since {_long(daemon['stored'])}, and what is below is old: the log says why"
+    yield from told["policy"]
     box = told["outbox"]
     if box["dead"]:
         yield f"{box['dead']} filings can never be made as they are: {box['error'] or 'see driftwarden cases list'}"
@@ -315,7 +325,8 @@ def _checked(told: Told) -> Iterator[str]:
 def _case_lines(told: Told) -> Iterator[str]:
     cases = told["cases"]
     if not (cases["open"] or cases["held"]):
-        yield "  none is open"
+        whole = told["scans"].get("whole") or {}
+        yield "  none is open" if whole.get("ended_at") else "  none is known: the estate was never checked"
     for one in cases["by_severity"]:
         old = f", the oldest for {_long(one['oldest_seconds'])}" if one["oldest_seconds"] is not None else ""
         week = f", {one['older_than_a_week']} for more than a week" if one["older_than_a_week"] else ""

@@ -37,6 +37,8 @@ class Vitals:
     config_sha256: str = ""
     reload_error: str = ""
     """Why the newest configuration, rules or exceptions are not in use; empty: they are."""
+    stuck: str = ""
+    """Why a standby that should lead does not, and what is to be done; empty: nothing keeps it from it."""
     clock_jumps: int = 0
     """How often the wall clock moved against the monotonic one."""
     events: int = 0

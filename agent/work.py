@@ -46,8 +46,9 @@ class WorkError(Exception):
 
 
 def adopt(path: Path, into: Path) -> Said:
-    """Copies the configuration, rules, exceptions, baseline, standing changes and identity map below a folder, each
-    under its full path, and checks the copies. Copies are what is checked: nothing can change between the two.
+    """Copies the configuration, rules, exceptions, baseline, standing changes, identity map, signers, revoked keys and
+    calendars below a folder, each under its full path, and checks the copies. Copies are what is checked: nothing can
+    change between the two. Approved plans are none of them: one is found by its fingerprint, which half a plan has not.
 
     Gives the configuration without the secrets that only jobs need, and what is to be watched. Raises ConfigError and
     RuleError for what is wrong, WorkError for what cannot be copied.
@@ -74,8 +75,16 @@ def adopt(path: Path, into: Path) -> Said:
 def _policy(config: Config) -> list[Path]:
     """Files and folders besides the configuration that verdicts rest on: they are kept as they were found right."""
     rules = [config.path(name) for name in config.rules.dirs]
-    names = (config.exceptions.dir, config.baseline.dir, config.authority.standing, config.identities.file)
-    return [*rules, *(folder / "controls" for folder in rules), *(config.path(name) for name in names if name)]
+    authority = config.authority
+    names = (config.exceptions.dir, config.baseline.dir, authority.standing, config.identities.file, authority.signers)
+    keys = [config.path(f"{authority.signers}.revoked")] if authority.signers else []
+    named = [config.path(name) for name in names if name]
+    return [*rules, *(folder / "controls" for folder in rules), *named, *keys, *_calendars(config)]
+
+
+def _calendars(config: Config) -> list[Path]:
+    """Those that are files."""
+    return [config.path(name) for name in config.authority.calendars if not name.startswith("ssm:")]
 
 
 def _copy(source: Path, into: Path) -> None:
@@ -102,7 +111,14 @@ def _check(config: Config) -> None:
         from agent.directory import read_file
 
         read_file(config.path(config.identities.file))
-    for why in _unread(config):
+    if config.authority.signers:
+        from agent.signing import SigningError, check_files
+
+        try:
+            check_files(config.path(config.authority.signers))
+        except SigningError as error:
+            raise ConfigError(str(error)) from None
+    for why in (*_unread(config), *_unread_calendars(config)):
         raise ConfigError(why)
 
 
@@ -141,6 +157,20 @@ def _unread(config: Config) -> Iterator[str]:
                 parse(text(folder / name), folder / name)
             except DocumentError as error:
                 yield str(error)
+
+
+def _unread_calendars(config: Config) -> Iterator[str]:
+    """Calendars that cannot be read to their end: half of one leaves out freezes."""
+    files = _calendars(config)
+    if not files:
+        return
+    from agent.freeze import UnreadError, check_file
+
+    for file in files:
+        try:
+            check_file(file)
+        except UnreadError as error:
+            yield f"{file}: {clean(error)}"
 
 
 def _without_secrets(config: Config) -> Any:

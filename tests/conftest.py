@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from botocore.loaders import Loader
 
@@ -30,9 +31,28 @@ LONG = ("terraform", "slow")
 """Marks, or fixtures, of tests that take long."""
 
 
+EXAMPLES = int(os.environ.get("DRIFTWARDEN_EXAMPLES", "30"))
+"""Of hundred examples that a property is to be tried with; `make property-sweep` takes them all."""
+FEW = 12
+"""Examples that are never too many."""
+
+
+def with_fewer_examples(test: Any, done: set[int]) -> None:
+    """A property's function is tried with its share of examples from now on; once, whatever it is parametrized by."""
+    if id(test) not in done:
+        done.add(id(test))
+        whole = test._hypothesis_internal_use_settings
+        share = max(min(whole.max_examples, FEW), whole.max_examples * EXAMPLES // 100)
+        test._hypothesis_internal_use_settings = hypothesis.settings(whole, max_examples=share)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with long tests come first: begun last, one of them would keep a worker busy when all others are done."""
+    done = set[int]()
+    for item in items:
+        if item.get_closest_marker("sweep") is None and hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            with_fewer_examples(getattr(item, "obj", None), done)
     long = {
         item.path
         for item in items

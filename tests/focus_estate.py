@@ -344,11 +344,11 @@ class Estate:
             memory = remembered(
                 {key: one.attributes for key, one in keeper.accepted.items()}, keeper.findings.values(), SPECS
             )
-            want = wanted(news, (*self.declares, *memory), SPECS, keys)
+            want = wanted(news, memory, SPECS, keys, sides[0])
             sides = sides[0], replace(sides[1], resources=answered(self.cloud, looks(want, SPECS)))
             open_keys = (one.key for one in keeper.findings.values())
             focus = focused(want, news, *sides, [*keeper.accepted, *open_keys], SPECS)
-        return self.scan(keeper, at, sides, focus)
+        return self.scan(keeper, at, sides, focus, news=news or ())
 
     def scan(
         self,
@@ -357,6 +357,7 @@ class Estate:
         sides: tuple[Snapshot, Snapshot],
         focus: Focus,
         sessions: Sequence[Change] = (),
+        news: Iterable[Change] = (),
     ) -> Scan:
         """A scan of what was read."""
         changes = sorted(self.trail, key=lambda one: (one.time, one.event_ids))
@@ -378,6 +379,7 @@ class Estate:
                 breakglass=BreakGlass(roles=(EmergencyRole("break-glass", RESCUE),)),
                 permissive=Permissive(Tolerated((ALLOWED,))),
                 focus=focus,
+                news=frozenset(event for one in news for event in one.event_ids),
             ),
             at,
         )

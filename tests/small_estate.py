@@ -1,23 +1,27 @@
 """A small estate without Terraform: a queue, a role and a bucket made with boto3, and a state written by hand.
 
-Hides moto, the recorder before it, and how a scan is run: as a process, as users do, or in this one, which is faster.
+Hides moto, the recorder before it, and how a scan is run: in this process, which is faster, or as one of its own.
 """
 
+import contextlib
 import gzip
+import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
+from agent import child, cli
 from agent.config import aws_environment, load
 from agent.demo.recorder import Recorder, iam_user
-from agent.run import Done, run
+from agent.run import Done, _main, run
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -161,7 +165,22 @@ class Estate:
             return run(load(self.config))
 
     def driftwarden(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """The command line, as a process in the folder."""
+        """The command line in the folder, in this process: to start one takes longer than most commands."""
+        out, err, switching = io.StringIO(), io.StringIO(), sys.getswitchinterval()
+        with (
+            aws_environment(self.variables | variables),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(child, "scan_in_child", _scan_here)
+            code = _exit_code(lambda: cli.main(arguments, "driftwarden"))
+        sys.setswitchinterval(switching)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def process(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """The command line as a process in the folder, which starts another one for a scan."""
         command = [sys.executable, "-c", "from agent.cli import main; main()", *arguments]
         with aws_environment(self.variables | variables):
             return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120)
@@ -171,6 +190,22 @@ class Estate:
         done = self.driftwarden("scan", "--output", "json", *arguments, **variables)
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def _scan_here(config: Path, **options: Any) -> tuple[int, dict[str, Any] | None]:
+    """What `child.scan_in_child` does, without the process."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = _exit_code(lambda: sys.exit(_main(child.command(config, **options)[4:])))
+    return code, json.loads(said.getvalue()) if said.getvalue() else None
+
+
+def _exit_code(call: Callable[[], object]) -> int:
+    try:
+        call()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0
 
 
 @contextmanager

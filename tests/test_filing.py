@@ -1,5 +1,8 @@
 """Draining the outbox: what is sent, what waits and for how long, what is dead, and that one does not stop another."""
 
+import os
+import subprocess
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.filing import FAILURES, FIRST_WAIT, LONGEST_WAIT, Filed, drain, wait
+from agent import filing
+from agent.filing import FAILURES, FIRST_WAIT, LEASE, LONGEST_WAIT, Filed, drain, forsaken, wait
 from agent.model import Action, Case, CaseKey, Close, FindingId, Held, Open, Tickets, Update
 from agent.store import ScanCommit, Store, connect
 from agent.tickets import TicketError
@@ -196,3 +200,42 @@ def test_waits_double_to_an_hour_and_spread() -> None:
         assert middle * 0.8 <= min(waits) < middle * 0.85
         assert middle * 1.15 < max(waits) <= middle * 1.2
     assert wait(7, 3) == wait(7, 3)
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(60, 11), (20, 33)], ids=["one-is-slow", "all-together-are"])
+def test_a_batch_does_not_outlast_its_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch, seconds: int, times: int
+) -> None:
+    """The system becomes slow in the middle of a batch, and another sender takes what it may."""
+    monkeypatch.setattr(filing, "_QUICK", 59.0)  # the batches grow, however slow this machine is
+    planned(store, *(Open(case(f"c{n:03}")) for n in range(127)))
+    clock = [NOW]
+    opened = Counter[str]()
+
+    class Slow(Desk):
+        def open(self, case: Case) -> str:
+            opened[case.key] += 1
+            if 66 < len(opened) <= 66 + times:  # the batch of 64 begins with the 64th
+                clock[0] += timedelta(seconds=seconds)
+            if len(opened) > 66 and len(opened) % 5 == 0:
+                for entry in store.outbox.claim_some("other", clock[0], LEASE, 2):
+                    opened[entry.action.case.key] += 1
+                    assert store.outbox.sent(entry, "T-other", clock[0])
+            return f"T-{case.key}"
+
+    filed = drain(store.outbox, Slow(), "filer", lambda: clock[0])
+    assert filed.errors == ()
+    assert set(opened.values()) == {1}
+    assert (len(opened), store.outbox.unsent()) == (127, ())
+
+
+def test_what_a_dead_process_held_is_due_and_what_another_holds_is_not(store: Store) -> None:
+    """Process 1 is another's, and lives."""
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    node = os.uname().nodename
+    planned(store, *(Open(case(name)) for name in "pqr"))
+    for owner in (f"{node}/1/2", f"{node}/{gone.pid}/2", f"elsewhere/{gone.pid}/2"):
+        assert store.outbox.claim(owner, NOW, LEASE)
+    forsaken(store.outbox, NOW)
+    assert [entry.action.case.key for entry in store.outbox.claim_some("me", NOW, LEASE, 9)] == ["q"]

@@ -189,3 +189,20 @@ def test_what_was_found_lately_and_is_over_makes_no_flood() -> None:
         accepted_holds=[case.key for case in cases],
     )
     assert len(opened(meant)) == 1
+
+
+def test_what_a_wrong_clock_opened_or_held_makes_no_flood_and_hides_none() -> None:
+    """Opened a month from now: else until then nothing would be believed, and nothing held be told of."""
+    ahead = NOON + 30 * DAY
+    old = [finding(f"old{n}", change(f"o{n}", f"ASIA{n}")) for n in range(50)]
+    cases = [replace(one, opened_at=ahead) for one in opened(planned(*old))]
+    fresh = [finding(f"new{n}", change(f"n{n}", f"ASIANEW{n}")) for n in range(50)]
+
+    def told(known: Known, new: Sequence[Finding]) -> Sequence[Action]:
+        return plan(broken(new), new, known, only_about(*new), {ACCOUNT: 60}, NOON + HOUR)
+
+    assert len(opened(told(knowing(*cases, of=old, since=ahead), fresh[:1]))) == 1
+    held = [replace(one, state="held") for one in cases]
+    (alarm,) = told(knowing(*held, of=old, since=ahead), fresh)
+    assert isinstance(alarm, Held)
+    assert len(alarm.cases) == 50

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from focus_estate import NOON, SESSIONS, STEPS, UNSEEN, Estate, Keeper, call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.model import Change, Open, Update
+from agent.focus import Focus
+from agent.model import SEVERITIES, Change, Open, Snapshot, Update
 from agent.scan import Scan
 
 MINUTE = timedelta(minutes=1)
@@ -35,7 +38,7 @@ def judged(found: Scan) -> dict[Any, Any]:
 
 def open_cases(keeper: Keeper) -> dict[str, Any]:
     return {
-        key: (set(case.findings), set(case.events), case.state, case.severity, case.grant)
+        key: (set(case.findings), set(case.events), case.state, case.grant)
         for key, case in keeper.cases.items()
         if case.state != "closed"
     }
@@ -80,6 +83,7 @@ def lived(batches: History, complete: bool, pace: timedelta) -> None:
             found, whole = estate.look(by_looks, at, news), estate.look(by_looks, at, None)
             agreed(found, whole)
             by_looks.keep(found)
+            beside(estate, by_looks, at, found)
         by_wholes.keep(estate.look(by_wholes, at, None))
     at += MINUTE
     ends = [estate.look(keeper, at, None) for keeper in (by_looks, by_wholes)]
@@ -94,6 +98,25 @@ def lived(batches: History, complete: bool, pace: timedelta) -> None:
         return
     assert told(ends[0]) == told(ends[1])
     assert open_cases(by_looks) == open_cases(by_wholes)
+    # A case stays as grave as it once was, and whoever sees all of it each time may have seen it graver meanwhile.
+    for key, case in by_looks.cases.items():
+        if case.state != "closed":
+            assert SEVERITIES.index(case.severity) <= SEVERITIES.index(by_wholes.cases[key].severity)
+
+
+def beside(estate: Estate, keeper: Keeper, at: datetime, look: Scan) -> None:
+    """A scan of everything that leaves this look what it read tells the same as one that reads it again."""
+    assert look.focus.keys is not None
+    alone = estate.look(keeper, at, None)
+    sides = Snapshot("declared", at, tuple(estate.declares)), Snapshot("live", at, tuple(estate.cloud.values()))
+    found = estate.scan(keeper, at, sides, Focus(without=look.focus.keys))
+    open_ones = (*found.findings, *found.carried.findings)
+    assert len({one.id for one in open_ones}) == len(open_ones)
+    assert told(replace(found, findings=open_ones)) == told(alone)
+    broken = Counter((one.rule, one.finding) for one in (*found.violations, *found.carried.violations))
+    assert broken == Counter((one.rule, one.finding) for one in alone.violations)
+    assert found.status == alone.status
+    assert found.compared + found.carried.compared == alone.compared
 
 
 def agreed(found: Scan, whole: Scan) -> None:

@@ -22,7 +22,7 @@ AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
     ("model", "clean", "cron", "paths", "recurrence", "rule_file", "shipped", "tables", "toml_file"),
-    ("config", "hcl_text", "seal", "signing", "tags", "vitals"),
+    ("config", "hcl_text", "seal", "tags", "vitals"),
     ("resources",),
     ("named", "topics"),
     # The line: pure.
@@ -36,7 +36,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("scan",),
     ("document",),
     # What reads, keeps and files.
-    ("declared", "live", "mail", "store", "tickets", "trail"),
+    ("declared", "live", "mail", "signing", "store", "tickets", "trail"),
     ("child", "declare", "directory", "filing", "freeze", "ingest", "policy_files", "proposal", "report", "risk_file"),
     ("heard", "stacks", "ticketing", "tolerated", "upkeep", "watch"),
     ("collect", "conduct", "standing"),

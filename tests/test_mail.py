@@ -64,12 +64,16 @@ class Postbox:
 
     taken: list[tuple[list[str], bytes]] = field(default_factory=list)
     refuses: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    """Refused for now."""
     data_answer: str = ""
     logins: int = 0
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802  aiosmtpd's name
         if address in self.refuses:
             return "550 5.1.1 no such mailbox"
+        if address in self.later:
+            return "450 4.2.1 greylisted, try again later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from line import GROUP_KEY, NOON, QUEUE_ARN, QUEUE_KEY, SPECS, group, queue, rule
 from trail_records import ACCOUNT, QUEUE, REGION
 
-from agent.model import GLOBAL, Actor, Change, Key, Resource, Touch
+from agent.model import GLOBAL, Act, Actor, Change, Key, Resource, Touch
 from agent.named import load, whole
 from agent.naming import Names
 
@@ -51,7 +51,9 @@ def test_what_bears_one_name_in_two_regions_is_told_apart_by_the_calls_region() 
 def test_of_two_readings_of_one_resource_the_declared_one_is_known() -> None:
     live = replace(queue(), address="", stack="")
     for both in ((queue(), live), (live, queue())):
-        assert Names(both, SPECS).known[QUEUE_KEY].address == "aws_sqs_queue.orders"
+        known = Names(both, SPECS).of(QUEUE_KEY)
+        assert known is not None
+        assert known.address == "aws_sqs_queue.orders"
 
 
 def test_whose_story_a_part_is() -> None:
@@ -97,6 +99,7 @@ def test_who_deletes_the_whole_deletes_what_is_declared_of_it() -> None:
 
 
 KEYS = [one.key for one in ESTATE]
+ACTS: tuple[Act, ...] = ("update", "delete")
 NAMED = [(one.key.type, name) for one in ESTATE for name in (one.key.id, *one.identifiers)]
 STRANGE = [
     (RULE, f"{GROUP_KEY.id}|||||sgr-1"),
@@ -128,3 +131,20 @@ def test_looking_only_for_some_resources_finds_every_call_in_their_stories(
     resolved = [replace(change, targets=whole_names.targets(change)) for change in changes]
     expected = {n: one for n, one in enumerate(resolved) if drifted & set(whole_names.owners(one.targets))}
     assert found == expected
+
+
+@given(st.lists(st.sampled_from([*NAMED, *STRANGE]), max_size=6), st.lists(st.sampled_from(KEYS), max_size=3))
+def test_what_is_declared_may_be_gone_through_beforehand(called: list[tuple[str, str]], drifted: list[Key]) -> None:
+    live = [replace(one, address="", stack="") for one in (*ESTATE, rule(25))]
+    live.append(replace(live[0], identifiers=(*live[0].identifiers, "another-name")))
+    called = [*called, ("aws_sqs_queue", "another-name"), (RULE, rule(25).key.id)]
+    at_once = Names((*ESTATE, *live), SPECS, drifted)
+    by_layers = [Names(live, SPECS, drifted, ESTATE) for _ in range(2)]
+    calls = [call(Touch(type_, (name,), act)) for type_, name in called for act in ACTS]
+    for names in by_layers:
+        for one in calls:
+            assert set(names.targets(one)) == set(at_once.targets(one))
+        assert names.gone == at_once.gone
+        for key in (*KEYS, rule(25).key, replace(QUEUE_KEY, id="strange")):
+            assert (names.of(key), names.owner(key)) == (at_once.of(key), at_once.owner(key))
+            assert names.concerning(calls, {key}) == at_once.concerning(calls, {key})

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from line import QUEUE_KEY, group, passes, queue, rule, state
 from test_change_classes import LAST, deployed
 from trail_records import record
 
 from agent.model import Secret
+from agent.rereading import rewritten_by
 from agent.scan import Scan
 
 UPGRADED = state(5, provider_versions={"hashicorp/aws": "6.2.0"})
@@ -103,3 +105,56 @@ def test_secrets_can_be_remembered() -> None:
     ]
     found = upgraded(declared=hidden)
     assert (found.drifts, len(found.keep[0].reread)) == ((), 1)
+
+
+# --- a state that the new version wrote -----------------------------------------------------------------------
+
+
+def rewritten(**given: Any) -> Scan:
+    """The state's serial went up without a run of the pipeline, and without a call: somebody refreshed it."""
+    addresses = {name: f"{value.partition('.')[0]}.c2" for name, value in LAST.addresses.items()}
+    moved = state(5, **({"provider_versions": {"hashicorp/aws": "6.2.0"}, "addresses": addresses} | given))
+    return passes(declared=[queue()], seen=[queue()], accepted=[queue()], before=[LAST], states=[moved])
+
+
+def test_a_state_written_anew_by_another_version_was_not_edited() -> None:
+    found = rewritten()
+    assert (found.findings, found.status, len(found.keep)) == ((), "clean", 1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"provider_versions": {"hashicorp/aws": "5.100.0"}},
+        {"provider_versions": {"hashicorp/aws": "5.100.0", "hashicorp/random": "3.7.0"}},
+        {"provider_versions": {}},
+        {"addresses": {"aws_sqs_queue.orders": "q2.c2", "aws_security_group.web": "g1.c2"}},
+        {"addresses": {"aws_sqs_queue.orders": "q1.c2"}},
+        {"addresses": {**LAST.addresses, "aws_sqs_queue.orders": "q1.c2", "aws_sns_topic.new": "t1.c1"}},
+        {"addresses": {"aws_sqs_queue.renamed": "q1.c2", "aws_security_group.web": "g1.c2"}},
+    ],
+    ids=[
+        "the same version",
+        "another provider's",
+        "unknown",
+        "another resource",
+        "one that left",
+        "one more",
+        "renamed",
+    ],
+)
+def test_what_no_provider_does_is_an_edit(given: dict[str, Any]) -> None:
+    found = rewritten(**given)
+    assert [one.cause for one in found.findings] == ["state-edited"]
+
+
+def test_addresses_of_every_spelling() -> None:
+    names = ['module.a["x.y"].aws_sqs_queue.orders["a.b[0]\n"]', "aws_sqs_queue.orders[0]", "module.m.aws_sqs_queue.q"]
+    before, after = (
+        state(provider_versions={"hashicorp/aws": version}, addresses=dict.fromkeys(names, f"q1.{version}"))
+        for version in ("5.1.0", "6.1.0")
+    )
+    assert rewritten_by(before, after, names) == "provider hashicorp/aws 5.1.0 → 6.1.0"
+    other = {"random_id.x": "q1.c1"}
+    before, after = (replace(one, addresses={**one.addresses, **other}) for one in (before, after))
+    assert rewritten_by(before, after, [*names, "random_id.x"]) == ""

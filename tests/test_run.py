@@ -420,6 +420,7 @@ def test_no_secret_reaches_disk_or_output(estate: Estate) -> None:
         functions.delete_function(FunctionName="settle")
         with estate.recorder.paused():
             estate.client("ops", "sqs").untag_queue(QueueUrl=estate.queue_url, TagKeys=["Token"])
+    assert done.stdout, done.stderr
     found: Mapping[str, Any] = json.loads(done.stdout)
     assert {(drift["type"], drift["attribute"]) for drift in found["drifts"]} >= {
         ("aws_sqs_queue", "tags_all"),

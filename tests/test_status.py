@@ -64,6 +64,7 @@ def test_a_store_in_which_nothing_ever_happened(config: Config) -> None:
     shown = lines(told, 100)
     assert shown.startswith("Daemon: no daemon is running\nLast scan of the whole estate: never\n\nNeeds attention\n")
     assert "clean" not in shown
+    assert "none is known: the estate was never checked" in shown
 
 
 def test_what_needs_somebody_comes_first(config: Config) -> None:
@@ -97,6 +98,23 @@ def test_what_needs_somebody_comes_first(config: Config) -> None:
         assert line in shown.splitlines()
     assert "\x1b" not in shown
     assert json.loads(json.dumps(told)) == told
+
+
+def test_what_waits_for_two_people_is_told_with_the_words_to_accept(config: Config) -> None:
+    waits = "[authority] waits for two admins (driftwarden cases accept 'authority 0a1b')"
+    document = json.dumps({**DOCUMENT, "policy": {"changes": [], "waiting": [waits]}}).encode()
+    with connect(config.store_url()) as store:
+        store.scans.begin("one", NOW - HOUR, "c", "r", "whole")
+        assert store.scans.commit(ScanCommit("one", NOW, "clean", document, kind="whole"))
+        assert waits in status(config, store, NOW, None)["attention"]
+
+
+def test_our_own_mark_in_the_journal_is_no_source(config: Config) -> None:
+    with connect(config.store_url()) as store:
+        scanned(store, NOW)
+        for feed in ("s3://trail", "unjudged"):
+            store.journal.keep(feed, Kept(shard="x", checkpoint={"at": 1}), NOW)
+        assert [one["feed"] for one in status(config, store, NOW, None)["trail"]["sources"]] == ["s3://trail"]
 
 
 def test_who_is_there(config: Config) -> None:

@@ -52,8 +52,7 @@ provider "aws" {
 }
 """
 LEFT_OUT = {
-    # AWS's own policies are not in our moto: they would add two seconds to each reset.
-    ".": 'resource "aws_iam_role_policy_attachment" "session_manager" { count = 0 }',
+    ".": "",
     # moto forgets the attribute, and the provider waits for it.
     "modules/events": 'resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" { count = 0 }',
 }
@@ -90,6 +89,16 @@ module "all" {{
   calendar_arns          = ["{CALENDAR}"]
   assumable_role_arns    = ["arn:aws:iam::{ACCOUNT}:role/driftwarden-member"]
   evidence_bucket_arns   = ["arn:aws:s3:::driftwarden-evidence-{ACCOUNT}-{REGION}"]
+}}
+
+module "china" {{
+  source       = "./modules/permissions"
+  partition    = "aws-cn"
+  kms_key_arns = ["arn:aws-cn:kms:cn-north-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"]
+}}
+
+output "china" {{
+  value = module.china.json
 }}
 
 output "everything" {{
@@ -400,6 +409,34 @@ def test_a_key_decrypts_only_through_where_states_and_trail_lie(applied: Applied
     via = {name: {"kms:ViaService": f"{name}.{REGION}.amazonaws.com"} for name in ("s3", "sqs", "ssm", "lambda")}
     assert {name for name, context in via.items() if allows(policies, asked, context)} == {"s3", "sqs"}
     assert not allows(policies, asked)
+    key = "arn:aws-cn:kms:cn-north-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    asked, anything = (
+        Asked("kms:Decrypt", key),
+        {"Statement": [{"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}]},
+    )
+    via = {name: {"kms:ViaService": f"{name}.cn-north-1.amazonaws.com.cn"} for name in ("s3", "sqs", "ssm", "lambda")}
+    policies = [applied.policy("china")]
+    assert {name for name, context in via.items() if allows(policies, asked, context)} == {"s3", "sqs"}
+    # Whatever else the role is given.
+    assert not allows([*policies, anything], asked, via["ssm"])
+
+
+def test_the_machine_s_role_reaches_session_manager_and_the_agent_s_role_alone(
+    applied: Applied, aws: Callable[[str], Any]
+) -> None:
+    iam, name = aws("iam"), applied.outputs["host_role_arn"].rpartition("/")[2]
+    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+    documents = [
+        iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"]
+        for one in iam.list_role_policies(RoleName=name)["PolicyNames"]
+    ]
+    done = {one for document in documents for one in actions(document)}
+    assert {"ssm:UpdateInstanceInformation", "ssmmessages:OpenDataChannel", "sts:AssumeRole"} <= done
+    assert {one for one in done if re.search(r":(Get|List|Describe)|\*", one)} == {
+        "ec2messages:GetEndpoint",
+        "ec2messages:GetMessages",
+    }
+    assert [one for one in CONTENTS if allows(documents, one)] == []
 
 
 # --- what a scan calls ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ import pytest
 
 from agent import work
 from agent.config import ConfigError, load, read_from, reading
+from agent.declare import in_force
 from agent.directory import read_file
+from agent.freeze import read_calendars
 from agent.rule_file import RuleError
 from agent.rules import load_rules
 from agent.store import connect
@@ -127,6 +130,79 @@ def test_what_is_wrong_is_named_by_its_own_file(folder: Path, name: str, content
         adopt(folder)
     assert said in str(error.value)
     assert "/run/1" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A public key, as its file has it."""
+    file = tmp_path_factory.mktemp("key") / "dana"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+    return file.with_name("dana.pub").read_text()
+
+
+CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nEND:VCALENDAR\r\n"
+
+
+def test_keys_and_calendars_are_read_as_they_were_found_right(folder: Path, key: str) -> None:
+    """Somebody writes them anew: what there is of them meanwhile is nobody's word."""
+    path = folder / "driftwarden.toml"
+    path.write_text('[authority]\nsigners = "allowed_signers"\ncalendars = ["freezes.ics", "ssm:payments"]\n')
+    signers, revoked, calendar = (
+        folder / name for name in ("allowed_signers", "allowed_signers.revoked", "freezes.ics")
+    )
+    signers.write_text(f"# of the team\ndana {key}")
+    revoked.write_text(key)
+    calendar.write_text(CALENDAR)
+    said = adopt(folder)
+    assert {str(one) for one in (signers, revoked, calendar)} <= set(said["policy"])
+    with connect(load(path).store_url()) as store:
+        now = datetime.now(UTC)
+        with in_force(load(path), store, now):
+            pass
+        for file in (signers, revoked, calendar):
+            file.write_text("")
+        with in_force(load(path), store, now) as force:
+            assert (force.told(), force.signers) == ((), signers)
+        assert [one.kind for one in store.ledger.events()] == ["authority.begun"]
+        assert read_calendars(load(path), lambda: None, now, now).unread == (
+            "calendar ssm:payments: there are no credentials to ask SSM with",
+        )
+        read_from(None)
+        # Where no daemon keeps a copy, an empty file is refused: it does not come into force for a moment.
+        with pytest.raises(ConfigError, match="has no key"), in_force(load(path), store, now):
+            pass
+        signers.write_text(f"dana {key}")
+        revoked.write_text(key)
+        with in_force(load(path), store, now) as force:
+            assert force.told() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("allowed_signers", "", "allowed_signers: has no key"),
+        ("allowed_signers", "# only\n", "allowed_signers: has no key"),
+        ("allowed_signers", "dana {half}", "allowed_signers:1: no key, or half of one"),
+        ("allowed_signers", "dana {key}kim ssh-", "allowed_signers:2: no key, or half of one"),
+        ("allowed_signers.revoked", "{key}{half}", "allowed_signers.revoked:2: no key, or half of one"),
+        ("allowed_signers.revoked", "SSHKRL\n\0\0", "allowed_signers.revoked: is no whole list of revoked keys"),
+        ("freezes.ics", CALENDAR[:40], "freezes.ics: "),
+        ("freezes.ics", "", "freezes.ics: "),
+    ],
+    ids=["empty", "comment", "half", "second", "revoked", "krl", "calendar", "no-calendar"],
+)
+def test_half_a_file_is_not_taken_over(folder: Path, key: str, name: str, content: str, said: str) -> None:
+    given = '[authority]\nsigners = "allowed_signers"\ncalendars = ["freezes.ics"]\n'
+    (folder / "driftwarden.toml").write_text(given)
+    (folder / "allowed_signers").write_text(f'dana namespaces="driftwarden,git" {key}')
+    (folder / "freezes.ics").write_text(CALENDAR)
+    adopt(folder)
+    read_from(None)
+    (folder / name).write_text(content.format(key=key, half=key[:50]))
+    with pytest.raises(ConfigError) as error:
+        adopt(folder, 2)
+    assert said in str(error.value)
+    assert "/run/2" not in str(error.value)
 
 
 def test_links_are_followed_and_what_is_relative_stays_where_it_was(folder: Path) -> None:

@@ -96,7 +96,7 @@ class _Through:
         from agent.control.client import place
 
         at = place(context.find_root().params.get("socket"), Path(str(parameters.get("config", "driftwarden.toml"))))
-        if at.path is None or not (at.named or at.path.exists()):
+        if at.path is None or not (at.named or _may_be_there(at.path)):
             return self._own(*given, **parameters)
         try:
             return self._ask(at, at.path, parameters)
@@ -171,6 +171,14 @@ class _Through:
             elif value:
                 fail(f"{one.opts[0]} does not go through the daemon's socket; `--socket none` asks no daemon")
         return crossing
+
+
+def _may_be_there(path: Path) -> bool:
+    """In a folder that is closed to us one may be: asking it says so."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _plain(value: Any) -> Parameter:

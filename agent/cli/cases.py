@@ -107,5 +107,9 @@ def accept(what: tuple[str, ...], held: bool, reason: str, key: Path | None, con
         for named in (one.what for one in made if isinstance(one, Acceptance)):
             said = every.get(named, ())
             enough = len(said) >= PEOPLE_NEEDED
-            more = "enough: the next scan goes on with it" if enough else f"it takes {PEOPLE_NEEDED} people"
+            kind = named.partition(" ")[0]
+            then = (
+                f"`driftwarden db {kind}` does it" if kind in ("restore", "prune") else "the next scan goes on with it"
+            )
+            more = f"enough: {then}" if enough else f"it takes {PEOPLE_NEEDED} people"
             click.echo(f"{named}: accepted by {', '.join(each.by.person for each in said)} ({more})")

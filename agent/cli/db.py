@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -107,7 +108,7 @@ def verify_(backup: Path | None, head: str | None, config: str, output: str) -> 
 @CONFIG
 def restore_(backup: Path, agreed: Path | None, config: str) -> None:
     """Put BACKUP in the place of the store. Two admins must have accepted 'restore SHA256' (`driftwarden cases
-    accept`), and no daemon may run. What was there stays beside it, and the ledger says what was done.
+    accept`) within a day, and no daemon may run. What was there stays beside it, and the ledger says what was done.
     """
     from agent.collect import Sessions, read_people
     from agent.upkeep import restore
@@ -150,11 +151,12 @@ def agree(backup: Path, to: Path, reason: str, key: Path | None, config: str) ->
 def prune_(before: str | None, config: str, output: str) -> None:
     """Drop work and documents of scans that are kept longer than [retention] asks: what the daemon does every night.
 
-    With --before, evidence too: when two admins accepted 'prune DATE' (`driftwarden cases accept`).
+    With --before, evidence too: when two admins accepted 'prune DATE' (`driftwarden cases accept`) within a day.
     """
     from dataclasses import asdict
     from datetime import date
 
+    from agent.collect import Sessions, read_people
     from agent.store import connect
     from agent.upkeep import compacted, prune, prune_evidence
 
@@ -166,7 +168,7 @@ def prune_(before: str | None, config: str, output: str) -> None:
     told: dict[str, Any] = {}
     with _loaded(config) as loaded, connect(loaded.store_url()) as store:
         if day is not None:
-            gone = prune_evidence(loaded, store, day, now)
+            gone = prune_evidence(loaded, store, read_people(loaded, Sessions(loaded), now), day, now)
             told["evidence"] = {"before": str(day), "agreed": list(gone.agreed), **gone.rows}
             told["ledger_from"] = gone.kept_from
         told |= asdict(prune(loaded, store, now))
@@ -201,7 +203,19 @@ def _loaded(config: str) -> Iterator[Config]:
     from agent.config import load
 
     with _refusing():
-        yield load(Path(config))
+        loaded = load(Path(config))
+        _not_for_root(loaded.store_url())
+        yield loaded
+
+
+def _not_for_root(url: str) -> None:
+    """What root writes beside a store that is another user's, that user's daemon could not open."""
+    if os.geteuid() != 0 or not url.startswith("sqlite:"):
+        return
+    folder = Path(url.partition(":///")[2]).parent
+    owner = folder.stat().st_uid if folder.is_dir() else 0
+    if owner:
+        fail(f"{folder} belongs to user {owner}: run this as that user, not root (docs/operations.md#as-the-service)")
 
 
 @contextmanager

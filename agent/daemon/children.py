@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO
 
-from agent.config import environment
+from agent.config import KEPT, environment
 from agent.daemon.log import log
 from agent.vitals import Running
 
@@ -44,6 +44,8 @@ class Child:
     """By the monotonic clock."""
     limit: float
     """Seconds after which it is taken for hung."""
+    reads: str = ""
+    """Folder of the copies of configuration and rules that it reads; empty: it reads the files themselves."""
     said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     """Its last lines on stderr."""
     answer: bytes = b""
@@ -72,15 +74,16 @@ class Children:
 
     def start(self, job: str, module: str, arguments: Sequence[str], limit: float, *, tell: bool) -> Child:
         """Starts `python -m module arguments`; with `tell` every line of its stdout is told. Raises OSError."""
+        given = variables()
         process = subprocess.Popen(
             command(module, arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=variables(),
+            env=given,
             process_group=0,
         )
-        child = Child(job, process, datetime.now(UTC), time.monotonic(), limit)
+        child = Child(job, process, datetime.now(UTC), time.monotonic(), limit, given.get(KEPT, ""))
         with self._lock:
             self._running[process.pid] = child
         threading.Thread(target=self._wait, args=(child, tell), name=f"wait {job}", daemon=True).start()
@@ -90,6 +93,10 @@ class Children:
         """What runs, the oldest first."""
         with self._lock:
             return tuple(Running(one.job, one.process.pid, one.since) for one in self._running.values())
+
+    def read(self) -> frozenset[str]:
+        """Folders of copies that some of them read."""
+        return frozenset(child.reads for child in self._all())
 
     def end_hung(self) -> None:
         """Kills whatever runs for longer than it may."""

@@ -177,7 +177,7 @@ class Files:
             if len(self._watches) >= _MOST_WATCHES:
                 why = f"more than {_MOST_WATCHES} folders"
                 break
-            told = _Told(partial(self._heard, kinds), kinds, self._ours)
+            told = _Told(partial(self._heard, kinds), kinds, self._ours, self._names)
             try:
                 where = str(root.resolve())
                 watch = self._observer.schedule(told, where, recursive=kinds != {"policy"}, event_filter=_CHANGES)
@@ -192,6 +192,11 @@ class Files:
             self.polled = why
             log.warning("files are looked at from time to time", why=why) if why else log.info("files are watched")
 
+    def _names(self) -> frozenset[str]:
+        """Of files that are configured one by one: they may be called anything."""
+        policy = self._kinds.get("policy")
+        return frozenset(root.name for root in policy.roots if not root.is_dir()) if policy else frozenset()
+
     def _wanted(self) -> dict[Path, frozenset[Kind]]:
         """Folder → what its files are. A file is watched by its folder: editors put a new one in its place."""
         found: dict[Path, set[Kind]] = {}
@@ -205,8 +210,15 @@ class Files:
 class _Told(FileSystemEventHandler):
     """Notes that something happened that may matter."""
 
-    def __init__(self, heard: Callable[[], None], kinds: frozenset[Kind], ours: tuple[Path, ...]) -> None:
+    def __init__(
+        self,
+        heard: Callable[[], None],
+        kinds: frozenset[Kind],
+        ours: tuple[Path, ...],
+        names: Callable[[], frozenset[str]],
+    ) -> None:
         self._heard = heard
+        self._names = names
         self._is_policy = "policy" in kinds
         self._ours = tuple(f"{folder}/" for folder in ours)
 
@@ -215,14 +227,13 @@ class _Told(FileSystemEventHandler):
         names = [name for name in (str(event.src_path), str(event.dest_path)) if name]
         if all(name.startswith(self._ours) for name in names):
             return
-        if event.is_directory or any(map(matters, names)) or (self._is_policy and any(map(_of_policy, names))):
+        if event.is_directory or any(map(matters, names)) or (self._is_policy and any(map(self._of_policy, names))):
             self._heard()
 
-
-def _of_policy(name: str) -> bool:
-    """Also a link such as `..data`, which Kubernetes turns to a new folder of files."""
-    file = os.path.basename(name)  # noqa: PTH119 - for each event, and names need not be valid
-    return file.endswith(".yml") or file.startswith("..") or "." not in file
+    def _of_policy(self, name: str) -> bool:
+        """Also a link such as `..data`, which Kubernetes turns to a new folder of files."""
+        file = os.path.basename(name)  # noqa: PTH119 - for each event, and names need not be valid
+        return file.endswith(".yml") or file.startswith("..") or "." not in file or file in self._names()
 
 
 def _identity(root: Path) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from agent.daemon.health import address
 
 _PREFIX = "driftwarden-given-"
 _KEPT = 3
-"""Copies that stay: a scan of hours may still read an older one."""
+"""So many of the newest copies stay, whoever reads them."""
 
 
 class RefusedError(Exception):
@@ -53,6 +54,7 @@ class Keeper:
         self._seconds = seconds
         self._place = _place()
         self._number = 0
+        self._copies: list[Path] = []
 
     def adopt(self) -> Given:
         """Copies, checks and takes what there is now; from then on child processes read the copies.
@@ -79,8 +81,15 @@ class Keeper:
             shutil.rmtree(into, ignore_errors=True)
             raise RefusedError(str(error)) from None
         read_from(into)
-        shutil.rmtree(self._place / str(self._number - _KEPT), ignore_errors=True)
+        self._copies.append(into)
         return given
+
+    def tidy(self, read: Container[str]) -> None:
+        """Takes older copies away, but for those that are still `read`: a scan may take hours, and a reload seconds."""
+        for copy in self._copies[:-_KEPT]:
+            if str(copy) not in read:
+                shutil.rmtree(copy, ignore_errors=True)
+                self._copies.remove(copy)
 
     def forget(self) -> None:
         """Takes the copies away."""

@@ -251,6 +251,8 @@ def _leader(vitals: Vitals, seen: _Seen) -> Check:
     if vitals.role == "leader":
         return Check("leader", vitals.fence > 0, f"this daemon leads, with fence {vitals.fence}")
     if vitals.role == "standby":
+        if vitals.stuck:
+            return Check("leader", False, clean(vitals.stuck, 600))
         if seen.leader is None:
             return Check("leader", False, "this daemon waits, and nobody leads")
         return Check(

@@ -63,6 +63,7 @@ class Lanes:
         self._failures: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
         self._took: dict[str, deque[float]] = {}
+        self._well: set[str] = set()
         self.stopped = False
         """Nothing is begun any more."""
 
@@ -103,6 +104,7 @@ class Lanes:
             log.info("job broken off", job=child.job, pid=child.process.pid)
             return Ended(child.job, ok=False, again=None)
         self._noted(lambda: self._store.jobs.ended(child.job, now, "failed" if why else "ok", why))
+        self._well.discard(child.job)
         if not why:
             self._took.setdefault(child.job, deque(maxlen=_USUAL)).append(seconds)
             self._failures.pop(child.job, None)
@@ -129,9 +131,23 @@ class Lanes:
         )
         return Ended(child.job, ok=False, again=now + timedelta(seconds=wait))
 
-    def works(self, job: str) -> None:
-        """It does what it is for, though it has not ended: what failed before counts no longer."""
+    def told(self, job: str, error: str) -> None:
+        """How it says itself that it does, though it has not ended. Empty `error`: what failed before counts no longer;
+        else it failed as if it had ended so, but that it tries again by itself.
+        """
+        if error:
+            self._well.discard(job)
+            self._noted(lambda: self._store.jobs.ended(job, datetime.now(UTC), "failed", error))
+            return
         self._failures.pop(job, None)
+        if job not in self._well:
+            self._noted(lambda: self._recovered(job))
+
+    def _recovered(self, job: str) -> None:
+        known = self._store.jobs.all().get(job)
+        if known is not None and known.status == "failed":
+            self._store.jobs.ended(job, datetime.now(UTC), "ok")
+        self._well.add(job)
 
     def asked(self, job: str) -> None:
         """Somebody wants it now: an earlier failure makes it wait no longer."""
@@ -176,11 +192,20 @@ def _why(child: Child, code: int) -> str:
     if child.why_killed:
         return child.why_killed
     # A process that breaks down ends with 1, as a scan that found something does; but it says nothing.
-    if code in _ENDED and child.answer if scans else code == 0:
+    if (
+        code in _ENDED and child.answer and not _unread(child, code)
+        if scans
+        else code == 0 and not _error(child.answer)
+    ):
         return ""
     said = (not scans and _error(child.answer)) or child.error
     how = f"it was ended by signal {-code}" if code < 0 else f"it ended with exit code {code}"
     return f"{said} ({how})" if said else how
+
+
+def _unread(child: Child, code: int) -> bool:
+    """Whether it says that a source of the trail could not be read, and nothing came of the others."""
+    return child.job == "trail" and code == EXIT["incomplete"] and child.answer.strip() == b"null"
 
 
 def _error(answer: bytes) -> str:

@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,9 +26,8 @@ from agent.daemon.lanes import EVENTS, Lanes
 from agent.daemon.limits import Limits
 from agent.daemon.log import failure, log
 from agent.daemon.notify import Notify, status_line
-from agent.daemon.outbox import is_due
 from agent.daemon.pulse import Pulse, Told
-from agent.daemon.schedule import Schedule, plans
+from agent.daemon.schedule import Schedule, at_work, plans
 from agent.daemon.traffic import Traffic
 from agent.store import Store, StoreError, connect
 from agent.vitals import Role, Vitals
@@ -119,6 +117,7 @@ class Loop:
             due=self._schedule.due() if self._role == "leader" else {},
             config_sha256=self._given.config.sha256,
             reload_error=self._reload_error,
+            stuck=self._pulse.stuck,
             clock_jumps=self._jumps,
             events=self._traffic.messages,
             event_lag=self._traffic.lag,
@@ -177,7 +176,7 @@ class Loop:
             return
         self._looked_at_outbox = time.monotonic()
         try:
-            if is_due(self._store, datetime.now(UTC)):
+            if self._store.outbox.is_due(datetime.now(UTC)):
                 self._lanes.want("file")
         except StoreError as error:
             log.error("outbox not looked at", said=str(error))
@@ -199,7 +198,8 @@ class Loop:
 
     def _line(self) -> str:
         running = ", ".join(one.job for one in self._children.running()) or "idle"
-        return status_line(self._role, self._pulse.waits_for, running, self._doors.error, self._reload_error)
+        wrong = (self._pulse.stuck, self._doors.error)
+        return status_line(self._role, self._pulse.waits_for, running, *wrong, refused=self._reload_error)
 
     # --- who leads -----------------------------------------------------------------------------------------------
 
@@ -245,8 +245,7 @@ class Loop:
         except StoreError as error:
             log.error("schedule not set", said=str(error))
             return
-        # What runs now did not break off.
-        known = {job: replace(one, began_at=now, ended_at=now) if runs(job) else one for job, one in found.items()}
+        known = {job: at_work(one, now) if runs(job) else one for job, one in found.items()}
         wanted = plans(self._given.config)
         self._schedule.arm(wanted, known, now)
         self._to_arm = False
@@ -288,9 +287,9 @@ class Loop:
         if child.job != EVENTS:
             return
         child.began = time.monotonic()  # it lives, and is not hung
+        error = self._traffic.take(line)
         if self._lanes:
-            self._lanes.works(EVENTS)
-        self._traffic.take(line)
+            self._lanes.told(EVENTS, error)
 
     # --- which configuration -------------------------------------------------------------------------------------
 
@@ -326,6 +325,7 @@ class Loop:
             changed = self._files.watch(given)
             log.info("reloaded", config=given.config.sha256[:12], changed=changed)
             self._doors.use(given.config)
+            self._keeper.tidy(self._children.read())
             self._to_arm = True
             self._children.end(signal.SIGTERM, lambda job: job == EVENTS)  # it ends its batch, and begins anew
             if self._lanes and changed:

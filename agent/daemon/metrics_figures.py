@@ -23,6 +23,7 @@ from agent.daemon.metrics_document import exceptions, of_document
 from agent.daemon.metrics_trail import TrailWatch
 from agent.model import OUTCOMES, SEVERITIES, EmergencyState
 from agent.store import ScanKind, Store, schema
+from agent.store.scans import ahead
 
 STAGES = (*get_args(EmergencyState), "open", "way-back", "post-implementation")
 AGES = (("under-1d", 1.0), ("under-7d", 7.0), ("under-30d", 30.0), ("over-30d", float("inf")))
@@ -242,7 +243,8 @@ def _scans(connection: Connection) -> dict[str, _Rows]:
     lasted: _Rows = {}
     for kind in get_args(ScanKind):
         query = select(table.c.started_at, table.c.finished_at).where(table.c.kind == kind)
-        query = query.where(table.c.finished_at.is_not(None)).order_by(table.c.finished_at.desc()).limit(1)
+        query = query.where(table.c.finished_at.is_not(None))
+        query = query.order_by(ahead(table.c.finished_at), table.c.finished_at.desc()).limit(1)
         row = connection.execute(query).one_or_none()
         ended[kind,] = _stamp(row.finished_at) if row else 0.0
         if row:
@@ -258,7 +260,8 @@ def _last_whole(connection: Connection) -> Any:
     table = schema.scans
     query = select(table.c.run_id, table.c.started_at, table.c.finished_at)
     query = query.where(table.c.kind == "whole", table.c.finished_at.is_not(None))
-    return connection.execute(query.order_by(table.c.finished_at.desc(), table.c.run_id.desc()).limit(1)).one_or_none()
+    newest = (ahead(table.c.finished_at), table.c.finished_at.desc(), table.c.run_id.desc())
+    return connection.execute(query.order_by(*newest).limit(1)).one_or_none()
 
 
 def _outbox(connection: Connection, now: datetime) -> dict[str, _Rows]:

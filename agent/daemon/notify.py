@@ -55,11 +55,11 @@ class Notify:
                 pass  # whoever listened is gone or busy; what comes next tells again
 
 
-def status_line(role: str, waits_for: str, running: str, unreached: str, refused: str) -> str:
+def status_line(role: str, waits_for: str, running: str, *wrong: str, refused: str) -> str:
     """What people read in `systemctl status`: what the daemon is at, and what is wrong."""
     at = {"leader": running, "standby": f"standby: {waits_for} leads"}.get(role, role)
     refused = f"the newest configuration is not in use: {refused}" if refused else ""
-    return "; ".join(filter(None, (at, unreached, refused)))
+    return "; ".join(filter(None, (at, *wrong, refused)))
 
 
 def _status(text: str) -> str:

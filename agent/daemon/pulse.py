@@ -65,6 +65,8 @@ class Pulse:
         self._seen: tuple[tuple[int, int] | None, float] = (None, time.monotonic())
         self._waits_for = ""
         self._failing = ""
+        self.stuck = ""
+        """Why we do not lead though the leader gives no sign of life, and what is to be done; empty: all is well."""
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
     @property
@@ -119,23 +121,43 @@ class Pulse:
         if self._lock.acquire():
             self._take("nobody held the store's lock")
             return True
+        try:
+            self._wait()
+        except StoreError as error:
+            if not self._waits_for or self._store.database.file is None:
+                raise  # a server ends what is in the way by itself
+            self._hindered(str(error))
+        return True
+
+    def _wait(self) -> None:
+        """Looks whether the leader still beats, and takes the lead where it does not."""
         leader = self._store.leadership.seen()
         now = time.monotonic()
         sign = (leader.fence, leader.beat) if leader else None
         if sign is None or sign != self._seen[0]:
-            self._seen = (sign, now)
+            self._seen, self.stuck = (sign, now), ""
         elif now - self._seen[1] > self._limits.silent:
             self._take(f"the leader holds the store's lock, and gave no sign of life for {now - self._seen[1]:.0f} s")
-            return True
+            return
         owner = leader.owner if leader else "another daemon, which is starting"
         if owner != self._waits_for:
             self._waits_for = owner
             log.info("standby", leader=owner)
-        return True
+
+    def _hindered(self, why: str) -> None:
+        """The leader's lock is held, so its process is on this machine, and the file cannot be read or written."""
+        leader = self._waits_for
+        host, _, pid = leader.rpartition("/")
+        known = "locked" in why and pid.isdecimal()
+        right = f"on {host} run `kill -KILL {pid}`, and this daemon leads by itself: " if known else ""
+        told = f"{leader} leads, but gives no sign of life and cannot be taken over from; {right}{why}"
+        if told != self.stuck:
+            log.error("cannot take over", leader=leader, said=told)
+            self.stuck = told
 
     def _take(self, why: str) -> None:
         self._fence = self._store.leadership.take(self._owner, datetime.now(UTC))
-        self._waits_for = ""
+        self._waits_for = self.stuck = ""
         self._told.leads(self._fence, why)
 
     def _went_well(self) -> None:

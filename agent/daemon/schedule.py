@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,16 +51,22 @@ def plans(config: Config) -> tuple[Plan, ...]:
 
 
 def first_due(plan: Plan, known: Job | None, now: datetime) -> datetime:
-    """When a job is due, by what the store knows of it. Not after `now`: it was missed, or broke off.
+    """When a job is due, by what the store knows of it. Not after `now`: it was missed, or broke off, or failed.
 
     A clock that was set back makes nothing wait for the time it showed before.
     """
     if known is None or known.began_at is None:
         missed = known is not None and known.due_at is not None and known.due_at <= now
         return now if missed or plan.job in AT_ONCE else plan.when.after(now, plan.shift)
-    if known.ended_at is None or known.ended_at < known.began_at:
+    # How long what failed waits for its next try the lanes know: whoever sets the schedule anew must not forget it.
+    if known.ended_at is None or known.ended_at < known.began_at or known.status == "failed":
         return now
     return plan.when.next_from(min(known.began_at, now), plan.shift)
+
+
+def at_work(job: Job, now: datetime) -> Job:
+    """A job that runs now, as if it had just ended well: it neither broke off, nor failed, nor was missed."""
+    return replace(job, began_at=now, ended_at=now, status="ok")
 
 
 class Schedule:

@@ -14,15 +14,22 @@ class Traffic:
 
     messages: int = 0
     lag: float | None = None
-    """Seconds from the newest message's event to its case; None: none came yet."""
+    """Seconds from the newest message's event to its case; None: none came yet, or the last batch failed."""
 
-    def take(self, line: bytes) -> None:
-        """Counts a line; one that is none is only logged."""
+    def take(self, line: bytes) -> str:
+        """Counts a line → why its batch failed; empty where it did not. One that is no such line is only logged."""
         try:
             said = json.loads(line)
             self.messages += int(said.get("messages") or 0)
+            error = str(said.get("error") or "")
             self.lag = float(said["lag"]) if isinstance(said.get("lag"), int | float) else self.lag
         except (ValueError, TypeError, AttributeError):
             log.warning("not understood", job="events", said=line[:200].decode("utf-8", "replace"))
-            return
-        log.info("events", **{key: one for key, one in said.items() if isinstance(one, str | int | float)})
+            return ""
+        told = {key: one for key, one in said.items() if isinstance(one, str | int | float)}
+        if error:
+            self.lag = None  # that of an earlier batch says nothing of how late the event path is now
+            log.error("events", **told)
+        else:
+            log.info("events", **told)
+        return error

@@ -18,13 +18,14 @@ from typing import Any
 
 import msgspec
 
-from agent.config import AuthorityConfig, Config, ConfigError
+from agent.config import AuthorityConfig, Config, ConfigError, reading
 from agent.declare.loosening import loosened, two_admins
 from agent.declare.rules import PEOPLE_NEEDED, Ground, accepted
 from agent.declare.served import SERVED, as_before, served
 from agent.model import Directory
 from agent.signing import LONGEST_FILE
-from agent.store import Store
+from agent.store import Store, StoreError
+from agent.store.declarations import Setting
 from agent.store.ledger import canonical
 
 NAME = "authority"
@@ -69,13 +70,14 @@ def in_force(config: Config, store: Store, now: datetime, *, keep: bool = True) 
     ledger. So it is with the environments and modes of stacks and accounts, and with revoked keys.
 
     A looser authority comes into force when two people accepted it who were admins under the one before; at once where
-    that one named no two. Raises ConfigError for a `signers` file that cannot be read, StoreError.
+    that one named no two. Raises ConfigError for a `signers` file that cannot be read, StoreError, also where what
+    is in force cannot be read: the file alone never says.
     """
     texts = {"signers_file": _signers(config), "revoked_file": _revoked(config, config.authority.signers)}
     table = _table(config.authority, **texts, served=served(config))
     body = canonical(table | texts)
     last = store.settings.last(NAME)
-    before = _restored(last.body) if last else None
+    before = _kept(store, last)
     file = config.path(config.authority.signers) if config.authority.signers else None
     if last is None or before is None:
         _keep(store, keep, body, now, "authority.begun", ())
@@ -131,9 +133,13 @@ def _signers(config: Config) -> str:
         return ""
     path = config.path(config.authority.signers)
     try:
-        return _text(path)
+        text = _text(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; [authority] signers names an allowed_signers file") from None
+    # While it is written anew it is empty for a moment: that must not become what is in force.
+    if not _lines(text):
+        raise ConfigError(f"{path}: has no key, so that nobody could sign; [authority] signers names a file with keys")
+    return text
 
 
 def _revoked(config: Config, signers: str) -> str:
@@ -151,22 +157,33 @@ def _revoked(config: Config, signers: str) -> str:
 
 def _text(path: Path) -> str:
     """Raises OSError, ConfigError."""
-    with path.open("rb") as stream:
+    with reading(path).open("rb") as stream:
         data = stream.read(LONGEST_FILE + 1)
     if len(data) > LONGEST_FILE:
         raise ConfigError(f"{path}: is larger than {LONGEST_FILE:,} bytes")
     return data.decode("utf-8", "surrogateescape")
 
 
-def _restored(body: str) -> Mapping[str, Any] | None:
-    """What was kept, with the defaults of keys that came later; None where this version cannot read it."""
+def _kept(store: Store, last: Setting | None) -> Mapping[str, Any] | None:
+    """What was kept; None before the first. Raises StoreError where this version cannot read it."""
+    if last is None:
+        return None
+    try:
+        return _restored(last.body)
+    except (ValueError, TypeError, AttributeError):
+        raise StoreError(
+            f"store {store.database.name}: the [authority] in force since {last.at:%Y-%m-%d %H:%M} UTC cannot be read "
+            "by this version, so nobody can say who must agree to another: use the driftwarden that wrote it, or "
+            "restore a backup (`driftwarden db restore`)"
+        ) from None
+
+
+def _restored(body: str) -> Mapping[str, Any]:
+    """What was kept, with the defaults of keys that came later. Raises ValueError, TypeError, AttributeError."""
     kept = json.loads(body)
     known = {name: value for name, value in kept.items() if name in AuthorityConfig.__struct_fields__}
-    try:
-        authority = msgspec.convert(known, AuthorityConfig)
-        others = {name: msgspec.convert(kept.get(name, {}), dict[str, str]) for name in SERVED}
-    except msgspec.ValidationError:
-        return None
+    authority = msgspec.convert(known, AuthorityConfig)
+    others = {name: msgspec.convert(kept.get(name, {}), dict[str, str]) for name in SERVED}
     fields: dict[str, Any] = json.loads(msgspec.json.encode(authority))
     texts = {name: str(kept.get(name, "")) for name in ("signers_file", "revoked_file")}
     return fields | texts | others

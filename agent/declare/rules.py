@@ -17,18 +17,23 @@ from typing import TypeVar
 from agent.clean import clean
 from agent.config import AuthorityConfig, duration
 from agent.declare.matter import Matter, changes_of, find
-from agent.declare.speakers import Refused, Speaker, is_same, may, names_of, stranger
+from agent.declare.speakers import Refused, Speaker, is_same, may, names_of, roles_of, stranger
 from agent.declare.statements import Accepted, Documented, Opened, Reviewed, id_of
 from agent.emergency import said_at
 from agent.model import Acceptance, Case, CaseKey, Declaration, Directory, Document, Opening, Review
 from agent.people import folded
 from agent.store import Store
+from agent.store.ledger import PRUNED, RESTORED
 from agent.tables import RoleName
 
 PEOPLE_NEEDED = 2
 """How many different people must accept."""
 
 _NEEDS: dict[str, RoleName] = {"hold": "approver", "authority": "admin", "restore": "admin", "prune": "admin"}
+_ONCE = ("restore", "prune")
+"""What is done once for each time that it is accepted."""
+COUNTS = timedelta(days=1)
+"""How long one person's word for a restore or a prune waits for another's, and for the deed."""
 Declared = TypeVar("Declared", Opening, Document, Review, Acceptance)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -179,11 +184,11 @@ def accept(ground: Ground, speaker: Speaker, said: Accepted, source: Source) -> 
     store, given = ground.store, list[Acceptance]()
     there = {one.id: one for one in store.declarations.listed()}
     held = {case.key: case for case in store.cases.open() if case.state == "held"}
-    before = acceptances(store)
+    before = acceptances(store, speaker.received_at)
     whats = dict.fromkeys(said.what)
     for role in {needs_two(what) for what in whats}:
         ground.may(speaker, role)
-    mine = {folded(name) for name in names_of(speaker.person, ground.directory)}
+    mine = _names(speaker, ground.directory)
     for what in whats:
         its_id = id_of(source.statement, what)
         kept = _same(there.get(its_id), speaker, Acceptance)
@@ -212,11 +217,13 @@ def needs_two(what: str) -> RoleName:
     return _NEEDS[kind]
 
 
-def acceptances(store: Store) -> Mapping[str, tuple[Acceptance, ...]]:
+def acceptances(store: Store, now: datetime | None = None) -> Mapping[str, tuple[Acceptance, ...]]:
     """What was accepted → by whom, once for each person, their first word since it last had to be accepted.
 
-    That is for a hold since it is held this time, for an authority since the one before came into force.
+    That is for a hold since it is held this time, for an authority since the one before came into force, for a restore
+    or a prune since it was last done, and not longer than `COUNTS` before `now` (None: whenever).
     """
+    used = _used(store)
     held = {f"hold {case.key}": case.opened_at for case in store.cases.open() if case.state == "held"}
     in_force = store.settings.last("authority")
     found: dict[str, dict[str, Acceptance]] = defaultdict(dict)
@@ -226,15 +233,49 @@ def acceptances(store: Store) -> Mapping[str, tuple[Acceptance, ...]]:
         kind = one.what.partition(" ")[0]
         if kind == "hold" and one.what not in held:
             continue
+        if one.id in used or (now is not None and kind in _ONCE and abs(now - one.by.received_at) > COUNTS):
+            continue
         since = held.get(one.what) if kind == "hold" else in_force.at if kind == "authority" and in_force else None
         if since is None or one.by.received_at >= since:
             found[one.what].setdefault(folded(one.by.person), one)
     return {what: tuple(by_person.values()) for what, by_person in found.items()}
 
 
-def accepted(store: Store, what: str) -> tuple[Acceptance, ...]:
+def accepted(store: Store, what: str, now: datetime | None = None) -> tuple[Acceptance, ...]:
     """Who accepted something: see `acceptances`."""
-    return acceptances(store).get(what, ())
+    return acceptances(store, now).get(what, ())
+
+
+def agreed(ground: Ground, what: str, now: datetime) -> tuple[str, ...]:
+    """Who accepted something that is about to be done, and could still accept it: their role is looked at again."""
+    role = needs_two(what)
+    there = [one.by.person for one in accepted(ground.store, what, now)]
+    return tuple(
+        person
+        for person in there
+        if stranger(person, ground.directory, now) is None
+        and role in roles_of(person, ground.directory, ground.authority.roles, now)
+    )
+
+
+def _used(store: Store) -> frozenset[str]:
+    """Ids of acceptances that a restore or a prune used up: each is agreed to once.
+
+    The ledger's order says it, which no clock moves. One without an event counts as used.
+    """
+    every = {one.id: one.what for one in store.declarations.listed() if isinstance(one, Acceptance)}
+    waiting = {its_id: what for its_id, what in every.items() if what.partition(" ")[0] in _ONCE}
+    if not waiting:
+        return frozenset()
+    fresh = set[str]()
+    for event in store.ledger.of("restore.accepted", "prune.accepted", RESTORED, PRUNED):
+        body = event.body
+        if "declaration" in body:
+            fresh.add(body["declaration"])
+            continue
+        done = f"restore {body['backup']}" if event.kind == RESTORED else f"prune {body['before']}"
+        fresh -= {its_id for its_id, what in waiting.items() if what == done}
+    return frozenset(waiting.keys() - fresh)
 
 
 def released(store: Store) -> tuple[str, ...]:
@@ -242,6 +283,12 @@ def released(store: Store) -> tuple[str, ...]:
     said = acceptances(store)
     enough = (what.partition(" ") for what, by in said.items() if len(by) >= PEOPLE_NEEDED)
     return tuple(sorted(name for kind, _, name in enough if kind == "hold"))
+
+
+def _names(speaker: Speaker, directory: Directory) -> set[str]:
+    """What a speaker is called, folded: whoever edits the identity map may have moved their user to another person."""
+    names = {folded(name) for name in names_of(speaker.person, directory)}
+    return names | {folded(speaker.principal)} - {""}
 
 
 def _another(ground: Ground, speaker: Speaker, mine: set[str], name: str, case: Case | None) -> None:
@@ -271,7 +318,7 @@ def _somebody_else(ground: Ground, matter: Matter, speaker: Speaker) -> None:
     wrote = matter.document
     if wrote is None:
         return
-    names = {folded(name) for name in names_of(speaker.person, ground.directory)}
+    names = _names(speaker, ground.directory)
     if folded(wrote.by.person) in names or folded(wrote.by.principal) in names:
         raise Refused(f"{clean(speaker.person)} wrote the document of case {matter.key}: somebody else reviews it")
     if speaker.said_at < wrote.by.said_at:

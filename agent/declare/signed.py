@@ -148,6 +148,9 @@ def _said_at(ground: Ground, statement: Statement, now: datetime, offline: bool)
     within = ground.authority.breakglass.offline_within
     if age <= duration(within):
         return statement.at, ""
+    if isinstance(statement, Accepted):
+        # Kept, the file would do the same again whenever the store is lost.
+        raise Refused(f"it was signed {_ago(age)} ago, and an agreement to restore counts for {within}; sign it anew")
     return (
         now,
         f"signed {statement.at:%Y-%m-%dT%H:%M:%SZ}, more than {within} before it arrived: it counts from its arrival",

@@ -72,8 +72,9 @@ def peer(
 ) -> Speaker:
     """Whom a Unix user at the socket is. `people`: `[daemon] people`, a user name or `uid:N` → id; it decides.
 
-    Where it names none, the user is whoever the identity map knows by exactly that id or user name: only root gives
-    people's users their names. Raises Refused for whoever is nobody, or several people.
+    Where it names none, the user is whoever the identity map knows by exactly that id: only root gives people's users
+    their names. The map's `users` are names of ticket systems, where an account `admin` is somebody else than here.
+    Raises Refused for whoever is nobody, or several people.
     """
     said = f"{clean(user, 60) or 'no name'}, uid {uid}"
     if uid == NOBODY:
@@ -83,16 +84,15 @@ def peer(
         raise Refused(f"[daemon] people says you ({said}) are {' and '.join(sorted(given))}: cannot tell who says it")
     own = uid >= _FIRST_PERSON and uid not in _DYNAMIC and user and user not in people and f"uid:{uid}" not in people
     if not given and own:
-        given = {one.id for one in directory.people if user in (one.id, *one.users) and is_valid(one, said_at)}
-        if len(given) > 1:
-            raise Refused(f"'{clean(user, 60)}' is {' and '.join(sorted(given))} in the identity map: cannot tell who")
+        given = {one.id for one in directory.people if user == one.id and is_valid(one, said_at)}
     if not given:
         right = f'[daemon] people says who you are, for example "uid:{uid}" = "dana"; --key signs what you declare'
         raise Refused(f"you are nobody here ({said}): {right}")
     person = given.pop()
     entry = _entry(person, directory, said_at)
     groups = entry.groups if entry is not None else ()
-    return Speaker(person, "socket", said_at, said_at, f"{user} (uid {uid})".lstrip(), evidence, groups)
+    # The bare name, as a signature or a ticket has it: one user must not be two people.
+    return Speaker(person, "socket", said_at, said_at, user or f"uid:{uid}", evidence, groups)
 
 
 def roles_of(

@@ -1,7 +1,8 @@
 """Which account and region an instance is in.
 
-Hides the evidence, best first: its own ARN, its own `region` (AWS provider 6), the region written in its provider
-configuration, what all ARNs under the same provider configuration agree on, and last what the stack is configured for.
+Hides the evidence, best first: its own ARN, its own `region` and resource identity (AWS provider 6), the region written
+in its provider configuration, what all ARNs under the same provider configuration agree on, and last what the stack is
+configured for.
 """
 
 from __future__ import annotations
@@ -46,9 +47,24 @@ class ProviderAddress:
         return self.source.rpartition("/")[2]
 
 
+_ELSEWHERE = frozenset(
+    {
+        "aws_cloudformation_stack_set_instance",
+        "aws_config_aggregate_authorization",
+        "aws_dx_hosted_connection",
+        "aws_servicequotas_template",
+        "aws_ssmincidents_replication_set",
+    }
+)
+"""Types whose `region` is not where they are.
+https://registry.terraform.io/providers/hashicorp/aws/latest/docs/guides/enhanced-region-support
+"""
+
+
 class _Telling(msgspec.Struct):
-    arn: str | None = None
-    region: str | None = None
+    arn: object = None
+    region: object = None
+    account_id: object = None
 
 
 # Before threads are: where two decode a type for the first time at once, msgspec 0.22 crashes.
@@ -70,12 +86,23 @@ def module_path(address: str) -> tuple[str, ...]:
 
 def own_place(instance: Instance) -> Place:
     """What the instance itself tells."""
+    told = _telling(instance.recorded)
+    named = _telling(instance.named) if instance.named is not None else _Telling()
+    found = next(filter(None, (_ARN.match(arn) for arn in (told.arn, named.arn) if isinstance(arn, str))), None)
+    of_arn = Place(found[2], found[1]) if found else Place()
+    region = "" if instance.type in _ELSEWHERE else told.region
+    return of_arn.otherwise(Place("", _text(region))).otherwise(Place(_text(named.account_id), _text(named.region)))
+
+
+def _telling(recorded: msgspec.Raw) -> _Telling:
     try:
-        told = _TELLING.decode(instance.recorded)
+        return _TELLING.decode(recorded)
     except (msgspec.MsgspecError, RecursionError):
-        return Place()
-    found = _ARN.match(told.arn or "")
-    return Place(found[2] if found else "", (found[1] if found else "") or told.region or "")
+        return _Telling()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def shared_places(own: Iterable[tuple[str, Place]]) -> Mapping[str, Place]:

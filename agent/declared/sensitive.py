@@ -99,42 +99,54 @@ def seal_calls(declared: Snapshot, calls: Iterable[Call], key: bytes) -> tuple[C
 
 def call_sealer(declared: Snapshot, key: bytes) -> Callable[[Call], Call]:
     """`seal_calls` for many lots of calls: what is declared is looked through once."""
-    patterns: dict[tuple[str, str], Resource] = {}
+    patterns: dict[tuple[str, str], Resource | None] = {}
     for resource in declared.resources:
+        secret = _holds_secret(resource.attributes)
         for name in (resource.key.id, *resource.identifiers):
-            known = patterns.get((resource.key.type, name))
-            if known is None or _holds_secret(resource.attributes):
-                patterns[resource.key.type, name] = resource
-    return _Calls(patterns, Hidden(declared.gaps), newest(key)).sealed
+            if secret or (resource.key.type, name) not in patterns:
+                patterns[resource.key.type, name] = resource if secret else None
+    return _Calls(patterns, Hidden(declared.gaps), bool(declared.gaps), newest(key)).sealed
 
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
     """Seals calls by what is declared of the resources they name."""
 
-    patterns: Mapping[tuple[str, str], Resource]
+    patterns: Mapping[tuple[str, str], Resource | None]
+    """Type and name → what is declared under it; None: it holds nothing secret."""
     untold: Hidden
+    blind: bool
+    """Whether there is anything untold."""
     key: bytes
 
     def sealed(self, change: Call) -> Call:
         """The call, or a copy of it without what is secret."""
-        touches = tuple(replace(touch, sets=self.sets(change, touch)) for touch in change.touches)
-        hidden = any(_holds_secret(touch.sets) for touch in touches) or self.may_hide(change)
+        sets = [self.sets(change, touch) for touch in change.touches]
+        hidden = any(map(_holds_secret, sets)) or self.may_hide(change)
+        same = all(its is touch.sets for its, touch in zip(sets, change.touches, strict=True))
+        if same and not (hidden and change.request):
+            return change  # as most are; there are thousands
+        touches = tuple(replace(touch, sets=its) for its, touch in zip(sets, change.touches, strict=True))
         return replace(change, touches=touches, request={} if hidden else change.request)
 
     def sets(self, change: Call, touch: Touch) -> Mapping[str, Any]:
-        pattern = self.pattern(touch)
+        known, pattern = self.pattern(touch)
         if pattern is not None:
             return {name: _alike(pattern.attributes.get(name), value, self.key) for name, value in touch.sets.items()}
-        if self.is_untold(change, touch):
+        if not known and self.is_untold(change, touch):
             return {name: _seal(self.key, value) for name, value in touch.sets.items()}
         return touch.sets
 
-    def pattern(self, touch: Touch) -> Resource | None:
-        names = ((touch.type, name) for name in touch.ids)
-        return next((self.patterns[name] for name in names if name in self.patterns), None)
+    def pattern(self, touch: Touch) -> tuple[bool, Resource | None]:
+        """Whether it is declared, and what of it is secret."""
+        for name in touch.ids:
+            if (touch.type, name) in self.patterns:
+                return True, self.patterns[touch.type, name]
+        return False, None
 
     def is_untold(self, change: Call, touch: Touch) -> bool:
+        if not self.blind:
+            return False
         regions = (change.region, GLOBAL)
         return any(
             Key(change.account, region, touch.type, name) in self.untold for region in regions for name in touch.ids
@@ -142,9 +154,11 @@ class _Calls:
 
     def may_hide(self, change: Call) -> bool:
         """Whether the call may carry a secret that nobody could name: its resource is in no stack that was read."""
+        if not self.blind:
+            return False
         if not change.touches:
             return Key(change.account, change.region, "", "") in self.untold
-        return any(self.pattern(touch) is None and self.is_untold(change, touch) for touch in change.touches)
+        return any(not self.pattern(touch)[0] and self.is_untold(change, touch) for touch in change.touches)
 
 
 def _alike(pattern: Any, value: Any, key: bytes) -> Any:

@@ -41,6 +41,7 @@ from agent.model import Unapplied
 from agent.resources import WEIRD, Spec
 
 _TAGS = "tags_all"
+_REGION = "region"
 _PAIRED = 500
 """Elements of a set each of which is tried with each; of more, which are in one order, the first with the first."""
 
@@ -79,6 +80,8 @@ def compared(
     for name, value in _values(found).items():
         if name in unrecorded or (not whole and name not in told) or _ignored(name, found.ignore_changes):
             continue
+        if name == _REGION and name not in recorded:
+            continue  # written before AWS provider 6: to name the region a resource is in is no change of it
         if is_deep(value):
             untold[name] = (f"its value is nested more than {DEEPEST} levels deep",)
             continue
@@ -91,9 +94,10 @@ def compared(
 
 
 def _told(spec: Spec) -> frozenset[str]:
-    """What a specification compares, splits off or names a resource by."""
+    """What a specification compares, splits off or names a resource by; and the region that it is in."""
     names = {each.name for each in spec.attributes} | {each.attribute for each in spec.inline}
-    return frozenset(names | set(spec.identity) | set(spec.names))
+    place = set() if spec.is_global else {_REGION}
+    return frozenset(names | set(spec.identity) | set(spec.names) | place)
 
 
 DEEPEST = 100
@@ -167,7 +171,7 @@ def _equal(bare: Value, recorded: Mapping[str, Any], name: str, spec: Spec | Non
     if _agrees(bare, unmarked(have)[0]):
         return True
     want = to_plain(bare)
-    if spec is not None and (spec.split or spec.inline) and _same_facts(spec, recorded, name, want):
+    if spec is not None and name != _REGION and (spec.split or spec.inline) and _same_facts(spec, recorded, name, want):
         return True
     if isinstance(want, dict) and isinstance(before, dict | None):
         want, before = _kept(want, name, found), _kept(before or {}, name, found)

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from agent.collect import Sessions, units
 from agent.config import Config, ConfigError
-from agent.gather.conclude import Done, file, filed, looked, scene
+from agent.gather.conclude import Done, file, looked, scene
 from agent.gather.focused import Asked, Live, Place, opened, pool
 from agent.gather.means import Means
 from agent.gather.unjudged import Unjudged
@@ -38,6 +39,8 @@ LARGEST = 600 << 20
 """Bytes of memory after which it ends."""
 EVERYTHING = 60.0
 """Seconds between two looks at all stacks: those that were touched are looked at in every batch."""
+REPLAN = 45.0
+"""Seconds after which an account that gave no credentials is asked again."""
 _REMEMBERED = 20_000  # findings, cases, readings and entries that are not decoded again for every batch
 _LONGEST_WAIT = 60.0
 _FENCED = "another daemon leads: this process stops"
@@ -77,7 +80,7 @@ class Worker:
         self._live = live
         self._stop = threading.Event()
         self._open = ExitStack()
-        self._looked_at_all = time.monotonic()
+        self._looked_at_all = self._planned = time.monotonic()
 
     def stop(self) -> None:
         """Ends it after the batch it is at. May be called from a signal handler."""
@@ -106,6 +109,8 @@ class Worker:
         """Works until stopped or old. False: the fence no longer holds."""
         born, failures = time.monotonic(), 0
         while not self._stop.is_set() and time.monotonic() - born < LIFE and resident() < LARGEST:
+            if self._may_read_more():
+                break
             try:
                 if failures:
                     Unjudged(self._store).rewrite()
@@ -115,8 +120,9 @@ class Worker:
                 return False
             except (StoreError, ConfigError, RuleError) as error:
                 batch = Batch(error=str(error))
-            if batch is None:
+            if batch is None and not failures:
                 continue
+            batch = batch or Batch()  # whoever was told of a failure is told that it is over
             self._say(batch)
             failures = failures + 1 if batch.error else 0
             if failures:
@@ -171,7 +177,18 @@ class Worker:
         with scene(self._config, self._means, self._store) as at:
             self._place.config = at.config
             done = looked(at, self._place, Asked("trail"))
-            return filed(at, done) if done is not None else None
+            return replace(done, filed=file(at)) if done is not None else None
+
+    def _may_read_more(self) -> bool:
+        """Whether an account answers by now that did not when this began: only who begins anew looks there."""
+        planned = self._place.side.planned
+        if not planned.gaps or time.monotonic() - self._planned < REPLAN:
+            return False
+        self._planned = time.monotonic()
+        return (
+            not units(self._config, Sessions(self._config), self._means.specs).accounts.keys()
+            <= planned.accounts.keys()
+        )
 
     def _look_at_all(self) -> None:
         if time.monotonic() - self._looked_at_all >= EVERYTHING:

@@ -28,7 +28,7 @@ from agent.store import Store, Unit
 from agent.store.codec import decode, encode
 from agent.trail import digests
 from agent.trail.coverage import HISTORY
-from agent.trail.read import assemble
+from agent.trail.read import Memory, assemble
 from agent.trail.source import EVERYWHERE, Feed
 
 LEASE = timedelta(minutes=15)
@@ -260,8 +260,12 @@ def trail_of(
     sealer: Callable[[Any], Any],
     gaps: Sequence[Gap],
     parts: Sequence[Trail],
+    memory: Memory | None = None,
 ) -> Trail:
-    """The trail that the journals make, as the declared side (`sealer`) allows it to be written down."""
+    """The trail that the journals make, as the declared side (`sealer`) allows it to be written down.
+
+    With a `memory` less is done again of what was done for the trail before.
+    """
     start, end = collector.trail_start, collector.started_at
     journals = [store.journal for store in stores]
     now = datetime.now(UTC)
@@ -291,6 +295,7 @@ def trail_of(
         # Where nothing at all could be read, that is said already.
         and not any(gap.scope == EVERYWHERE for gap in gaps),
         expected=collector.expected(),
+        memory=memory,
     )
     authority = collector.config.authority
     roles = [*(pipeline.role for pipeline in authority.pipeline), *(one.role for one in authority.emergency)]

@@ -18,21 +18,24 @@ from typing import Any
 import msgspec
 
 from agent import store as stores
+from agent.compare import Hidden
 from agent.conduct import files_cases, policy_news
 from agent.config import Config
 from agent.declare import InForce, ground, in_force
 from agent.document import document, with_tickets
 from agent.document.authority import PolicyNews
 from agent.filing import Filed, drain, forsaken
-from agent.focus import Focus
+from agent.focus import Focus, parent_of
 from agent.gather import Gathered, Progress, owner
 from agent.gather.collected import Grounds, collected, grounds
 from agent.gather.focused import Asked, Place, look
 from agent.gather.means import Means
+from agent.gather.rested import rested_on
 from agent.gather.unjudged import Unjudged
 from agent.heard import Heard, listen
-from agent.model import Change, Finding, FindingId, Trail
-from agent.people import known, needed
+from agent.model import Case, Change, Finding, FindingId, Key, Trail
+from agent.people import known
+from agent.resources import Spec
 from agent.scan import Scan, scan
 from agent.store import ScanCommit, ScanKind, Seen, Store, StoreError
 from agent.store.findings import Known as SeenBefore
@@ -131,13 +134,15 @@ def conclude(at: Scene, run_id: str, kind: ScanKind, got: Gathered, heard: Heard
     with contextlib.nullcontext() if dry_run else store.exclusive("line"):
         if got.keys is not None and _overtaken(store, got.began):
             raise OvertakenError
-        focus = Focus(got.keys, frozenset() if dry_run else store.looks.since(got.began))
+        focus = Focus(got.keys, frozenset() if dry_run else store.looks.since(got.began, datetime.now(UTC)))
         open_ones = store.findings.open()
-        everything = replace(collected(at.config, at.means, got, store, rests, heard, open_ones), focus=focus)
+        everything = replace(
+            collected(at.config, at.means, got, store, rests, heard, open_ones), focus=focus, news=got.news
+        )
         with _keeping():
             found = scan(everything, datetime.now(UTC))
         news = policy_news(at.means.given, store.policy.known(), at.force.told())
-        shown = _document(at, run_id, got, found, news.told)
+        shown = _document(at, run_id, got, found, news.told, everything.known.cases)
         if not dry_run:
             kept = _kept(at, kind, got, found, shown, rests, open_ones)
             _commit(store, got, replace(kept, events=news.events, policy=news.files))
@@ -147,8 +152,10 @@ def conclude(at: Scene, run_id: str, kind: ScanKind, got: Gathered, heard: Heard
 
 
 def _overtaken(store: Store, began: datetime) -> bool:
-    """Whether a scan of the whole estate that began later than a reading is kept."""
-    return any(one.started_at > began and one.finished_at is not None for one in store.scans.last(5, "whole"))
+    """Whether a scan of the whole estate that began later than a reading is kept. One that by our clock is yet to come
+    was made by a clock that was wrong."""
+    now = datetime.now(UTC)
+    return any(began < one.started_at <= now and one.finished_at is not None for one in store.scans.last(5, "whole"))
 
 
 def _left(found: Scan, focus: Focus) -> set[str]:
@@ -161,9 +168,12 @@ def _left(found: Scan, focus: Focus) -> set[str]:
     }
 
 
-def _document(at: Scene, run_id: str, got: Gathered, found: Scan, news: PolicyNews) -> dict[str, Any]:
+def _document(
+    at: Scene, run_id: str, got: Gathered, found: Scan, news: PolicyNews, cases: Sequence[Case]
+) -> dict[str, Any]:
+    seen = {one.id for one in found.findings}
     return document(
-        found if got.keys is None else _narrowed(found, got),
+        _with_carried(found) if got.keys is None else _narrowed(found, got),
         run_id=run_id,
         started_at=got.began,
         config_sha256=at.config.sha256,
@@ -172,8 +182,23 @@ def _document(at: Scene, run_id: str, got: Gathered, found: Scan, news: PolicyNe
         resources={
             one.key: one for one in reversed((*got.declared.resources, *got.declared.named, *got.live.resources))
         },
-        cases=at.store.cases.open(),
+        # What a look does not touch it does not tell of: there may be thousands of cases.
+        cases=[one for one in cases if got.keys is None or not seen.isdisjoint(one.findings)],
         news=news,
+    )
+
+
+def _with_carried(found: Scan) -> Scan:
+    """With what looks found while it was read: it is open, whoever found it."""
+    carried = found.carried
+    return replace(
+        found,
+        findings=(*found.findings, *carried.findings),
+        violations=(*found.violations, *carried.violations),
+        compared=found.compared + carried.compared,
+        declared=found.declared + carried.compared,
+        live=found.live + carried.live,
+        drifts=(*found.drifts, *(drift for one in carried.findings for drift in one.drifts)),
     )
 
 
@@ -200,10 +225,8 @@ def _kept(
     open_before: Mapping[FindingId, SeenBefore],
 ) -> ScanCommit:
     """All that the scan is kept by, but for what became of policy files. Where no stack files cases, none is opened."""
-    # Of everybody known only those a verdict rests on: a store keeps this for years.
     behind = [one.change for one in found.changes] if got.keys is None else _behind(found.findings)
-    authority = rests.evidence.authority
-    kept_of = replace(authority, directory=needed(authority, behind), history={}, emergencies=found.emergencies)
+    kept_of = replace(rested_on(rests.evidence.authority, behind), emergencies=found.emergencies)
     inputs = {"authority": kept_of, "at": found.at}
     seen = {finding.id for finding in found.findings}
     unread = found.unread()
@@ -227,8 +250,23 @@ def _kept(
         kind=kind,
         # Whatever was read later than this is newer than any scan that began before.
         read_at=got.began,
-        looked=() if got.keys is None else tuple(got.keys | {finding.key for finding in found.findings}),
+        looked=_looked(got, found, at.means.specs),
     )
+
+
+def _looked(got: Gathered, found: Scan, specs: Mapping[str, Spec]) -> tuple[Key, ...]:
+    """What a look has read, and a scan of everything that began before leaves to it: a resource with all its parts, or
+    none of them. Where one of them could not be read, whoever can has the newer reading.
+    """
+    if got.keys is None:
+        return ()
+    keys = got.keys | {finding.key for finding in found.findings}
+    unread = Hidden((*found.gaps, *got.live.gaps))
+    resources = (*got.declared.resources, *got.live.resources)
+    parents = {one.key: one.parent for one in resources if one.parent is not None and one.key in keys}
+    whole = {key: parents.get(key) or parent_of(key, specs) or key for key in keys}
+    torn = {whole[key] for key in keys if key in unread}
+    return tuple(key for key in keys if whole[key] not in torn)
 
 
 def _behind(findings: Sequence[Finding]) -> list[Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from agent.collect import Collector, Plan, blame, units
@@ -22,6 +22,8 @@ from agent.gather.unjudged import Marked, Unjudged
 from agent.model import GLOBAL, Change, Gap, Key, Scope, Snapshot, Trail
 from agent.store import ScanKind, Store
 from agent.store.findings import Known as SeenBefore
+from agent.trail.read import Memory
+from agent.trail.source import EVERYWHERE
 
 Live = Callable[[Collector, Plan, Sequence[Look]], Snapshot]
 """Reads what is wanted. Never raises for what it cannot read."""
@@ -59,6 +61,8 @@ class Place:
     side: Side
     pool: ThreadPoolExecutor
     live: Live
+    told: Memory = field(default_factory=Memory)
+    """Of the trail."""
 
     def collector(self, at: datetime) -> Collector:
         """That reads at this time."""
@@ -92,7 +96,14 @@ def ingested(place: Place, progress: Progress = lambda _: None) -> Trail:
     feeds = [feed for unit in place.side.planned.units if unit.kind == "trail" for feed in collector.feeds(unit.args)]
     if any(feed.drains for feed in feeds):
         Unjudged(place.store).rewrite()
-    return read_trail(place.store, feeds, collector, place.side.sealer(collector), mark=Unjudged(place.store).mark)
+    found = read_trail(place.store, feeds, collector, place.side.sealer(collector), mark=Unjudged(place.store).mark)
+    # Without credentials there is no source to say that it was not read.
+    unread = [gap for gap in place.side.planned.gaps if gap.scope == EVERYWHERE or "lookup" in _sources(place)]
+    return replace(found, gaps=(*found.gaps, *unread))
+
+
+def _sources(place: Place) -> Collection[str]:
+    return place.config.trail.sources
 
 
 def look(
@@ -110,12 +121,12 @@ def look(
     # That a source fell silent is told by the hours that were counted, whoever read it.
     parts = brought or [Trail(began, began)]
     gaps = [gap for part in parts for gap in part.gaps]
-    trail = trail_of([store], collector, place.side.sealer(collector), gaps, parts)
+    trail = trail_of([store], collector, place.side.sealer(collector), gaps, parts, place.told)
     news = [one for one in trail.changes if marked.covers(one.event_ids, one.time)]
     open_ones = store.findings.open()
-    sought = _Sought(
-        news, _asked_for(asked, place.side, open_ones.values()), _written(trail, marked), open_ones.values()
-    )
+    its = _asked_for(asked, place.side, open_ones.values())
+    stacks = frozenset((asked.stack,)) - {""}
+    sought = _Sought(news, its, stacks, _written(trail, marked), open_ones.values())
     progress("reading again")
     declared, live, keys = _nothing(place, collector) if asked.kind == "remind" else _read(place, collector, sought)
     return Gathered(
@@ -139,6 +150,7 @@ class _Sought:
 
     changes: Sequence[Change]
     keys: frozenset[Key]
+    stacks: frozenset[str]
     written: frozenset[str]
     """Objects in S3 that are states and were written."""
     open: Collection[SeenBefore]
@@ -146,7 +158,7 @@ class _Sought:
 
 def _asked_for(asked: Asked, side: Side, open_ones: Iterable[SeenBefore]) -> frozenset[Key]:
     if asked.kind == "stack":
-        return side.declared(asked.stack)
+        return side.declared(asked.stack) | side.states(asked.stack)
     return frozenset(one.finding.key for one in open_ones) if asked.kind == "open" else frozenset()
 
 
@@ -172,11 +184,11 @@ def _read(place: Place, collector: Collector, sought: _Sought) -> tuple[Snapshot
     wants = sought.keys
     for last in (False, True):
         before = side.snapshot(collector)
-        want = wanted(sought.changes, (*before.resources, *before.named, *memory), specs, wants)
+        want = wanted(sought.changes, memory, specs, wants, before)
         live = place.live(collector, side.planned, looks(want, specs))
         live = seal_alike(before, live, collector.key)
         keys = focused(want, sought.changes, before, live, known, specs).keys or frozenset()
-        touched = side.of(keys) | _stacks_of(before, sought.written)
+        touched = side.of(keys) | sought.stacks | _stacks_of(before, sought.written)
         if last or not side.catch_up(collector, touched):
             break
         wants = wants | _differing(before, side.snapshot(collector))

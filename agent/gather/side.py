@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.collect import Collector, Plan
 from agent.declared.sensitive import call_sealer
+from agent.focus import state_key
 from agent.gather import declared_side
 from agent.model import Key, Snapshot
 from agent.settle import again, digest_of, looks, marked
@@ -73,6 +74,10 @@ class Side:
     def declared(self, stack: str) -> frozenset[Key]:
         """What a stack declares."""
         return frozenset(one.key for one in self._read[stack].resources)
+
+    def states(self, stack: str) -> frozenset[Key]:
+        """What the states of a stack are known by."""
+        return frozenset(map(state_key, self._read[stack].states))
 
     def catch_up(self, collector: Collector, names: Iterable[str]) -> bool:
         """Reads those of the stacks again whose state or code is not what was read; whether there are any."""

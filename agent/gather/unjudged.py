@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 from agent.model import Entry
 from agent.store import Kept, Store
+from agent.store.journal import ASIDE
 
-NAME = "unjudged"
+NAME = ASIDE
 """Under which the journal keeps it, as if it were a feed, and the lock that is held while it is changed."""
 MOST = 20_000
-"""Entries that are named; of more than that only the time of the earliest is kept."""
-_EVER = datetime.max.replace(tzinfo=UTC)
+"""Entries that are named; of more than that only the span of their times is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Marked:
     """Their events' ids."""
     since: datetime | None = None
     """There were too many to name: everything from then on."""
+    until: datetime | None = None
+    """Time of the latest that is not named."""
+    folded: int = 0
+    """How often some were named no more."""
 
     def __bool__(self) -> bool:
         return bool(self.events) or self.since is not None
@@ -52,11 +56,11 @@ class Unjudged:
             return
         with self.store.exclusive(NAME):
             known = self.found()
-            events, since = known.events | new.keys(), known.since
-            if len(events) > MOST:
-                events, since = known.events, min(filter(None, (since, *new.values())))
-            if Marked(events, since) != known:
-                self._keep(Marked(events, since))
+            marked = replace(known, events=known.events | new.keys())
+            if len(marked.events) > MOST:
+                marked = self._folded(marked, known.events - new.keys())
+            if marked != known:
+                self._keep(marked)
 
     def rewrite(self) -> None:
         """Writes down once more what waits. It proves that the store takes writes, before a queue is asked: a message
@@ -66,28 +70,50 @@ class Unjudged:
             self._keep(self.found())
 
     def due(self, now: datetime) -> Marked:
-        """What waits now, but for what by our clock has not happened yet."""
+        """What waits and happened up to now, as far as it is kept: the trail of a scan that asks first and reads then
+        holds all of it. What is marked and still to be kept is due the next time.
+        """
         found = self.found()
         if not found:
             return found
-        early = {one.event for one in self.store.journal.entries(now, _EVER) if one.time > now}
-        return replace(found, events=found.events - early)
+        kept = self.store.journal.times(found.events)
+        events = frozenset(event for event, at in kept.items() if at <= now)
+        early = found.until is not None and found.until > now
+        return replace(found, events=events, since=None if early else found.since)
 
     def found(self) -> Marked:
         """What waits now."""
         kept = self.store.journal.checkpoints(NAME).get("", {})
-        since = kept.get("since")
-        return Marked(frozenset(kept.get("events", ())), datetime.fromisoformat(since) if since else None)
+        since, until = (datetime.fromisoformat(kept[name]) if kept.get(name) else None for name in ("since", "until"))
+        return Marked(frozenset(kept.get("events", ())), since, until, kept.get("folded", 0))
 
     def judged(self, marked: Marked, waiting: Iterable[str] = ()) -> None:
         """A scan has judged what was `marked`, but for the events in `waiting`. Raises StoreError."""
         if not marked:
             return
         with self.store.exclusive(NAME):
-            known = self.found()
-            since = None if known.since == marked.since else known.since
-            self._keep(Marked(known.events - marked.events.difference(waiting), since))
+            known, waiting = self.found(), frozenset(waiting)
+            left = replace(known, events=known.events - (marked.events - waiting))
+            # What was named no more since then is in the same span, and not judged.
+            if marked.since is not None and known.folded == marked.folded:
+                left = Marked(left.events | waiting, folded=known.folded)
+            self._keep(left)
+
+    def _folded(self, marked: Marked, named: frozenset[str]) -> Marked:
+        """Those of `named` that are kept are named no more; what is not kept has to be, or who judges the span now
+        would count it as judged."""
+        times = self.store.journal.times(named)
+        if not times:
+            return marked
+        since = min(filter(None, (marked.since, *times.values())))
+        until = max(filter(None, (marked.until, *times.values())))
+        return Marked(marked.events - times.keys(), since, until, marked.folded + 1)
 
     def _keep(self, marked: Marked) -> None:
-        body = {"events": sorted(marked.events), "since": marked.since.isoformat() if marked.since else ""}
+        body = {
+            "events": sorted(marked.events),
+            "since": marked.since.isoformat() if marked.since else "",
+            "until": marked.until.isoformat() if marked.until else "",
+            "folded": marked.folded,
+        }
         self.store.journal.keep(NAME, Kept(checkpoint=body), datetime.now(UTC))

@@ -30,6 +30,9 @@ from agent.seal import seal
 WORKERS = 32
 """Enough to reach an account's rate limits long before Python's lock is in the way."""
 
+_REFUSED = 20
+"""After so many resources that cannot be read, and none that can, no more are asked for one by one."""
+
 _WEIRD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What a path or a spec's function raises on an item it was not made for; JMESPath's errors are ValueErrors."""
 
@@ -92,6 +95,15 @@ def identify(session: boto3.Session) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answered:
+    """What asking for some resources by name came to."""
+
+    items: Sequence[Item]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Name asked for → why it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Reader:
     requests: Requests
     account: str
@@ -102,7 +114,7 @@ class _Reader:
     """None: everything."""
     by_name: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Types that are not listed → what is asked for."""
-    asked: dict[tuple[int, Sequence[str]], Future[list[Item]]] = field(default_factory=dict)
+    asked: dict[tuple[int, Sequence[str]], Future[_Answered]] = field(default_factory=dict)
     """By way to ask and names: what types share that are read so."""
     listings: dict[str, Future[list[Page]]] = field(default_factory=dict)
     """By call: specs that name the same listing share its answer."""
@@ -160,8 +172,27 @@ class _Reader:
         answer = self.batches[_signature(spec, call), bound].result()
         return next((entry for entry in _entries(answer) if _value(call.match, entry) == bound), None)
 
-    def ask(self, spec: Spec, names: Sequence[str]) -> list[Item]:
-        """The entries of these resources, without those that are gone."""
+    def ask(self, spec: Spec, names: Sequence[str]) -> _Answered:
+        """The entries of these resources, without those that are gone. Where one cannot be read, each is asked for by
+        itself: it must not hide the others. Raises CallError where many and none can be read.
+        """
+        try:
+            return _Answered(self.asked_at_once(spec, names))
+        except (CallError, *_WEIRD):
+            if len(names) == 1:
+                raise
+        items: list[Item] = []
+        failed: dict[str, str] = {}
+        for name in names:
+            try:
+                items += self.asked_at_once(spec, (name,))
+            except (CallError, *_WEIRD) as error:
+                failed[name] = _why(error)
+                if not items and len(failed) == _REFUSED:
+                    raise
+        return _Answered(items, failed)
+
+    def asked_at_once(self, spec: Spec, names: Sequence[str]) -> list[Item]:
 
         def answer(call: Call, **bound: Any) -> Any:
             try:
@@ -182,17 +213,19 @@ class _Reader:
 
     def listed(self, name: str) -> Iterable[Item | Gap]:
         spec = self.specs[name]
+        unread: list[Gap] = []
         try:
             if name in self.by_name:
-                items = self.asked[id(spec.one), self.by_name[name]].result()
+                answered = self.asked[id(spec.one), self.by_name[name]].result()
+                items, unread = answered.items, list(self.unread(name, answered))
             else:
                 pages = self.listings[_signature(spec, spec.listing)].result()
                 items = [item for page in pages for item in _entries(_value(spec.listing.items, page))]
         except (CallError, *_WEIRD) as error:
             return [self.gap(name, _why(error))]
         if not spec.expand:
-            return items
-        found: list[Item | Gap] = []
+            return [*unread, *items]
+        found: list[Item | Gap] = [*unread]
         for item in items:
             try:
                 found.extend(spec.expand(item))
@@ -272,10 +305,19 @@ class _Reader:
             return self.named(spec.same_as, natural)
         return Key(self.account, GLOBAL if spec and spec.is_global else self.region, name, natural)
 
+    def unread(self, name: str, answered: _Answered) -> Iterable[Gap]:
+        """What of a type could not be read that was asked for by name."""
+        assert self.sought is not None
+        for asked, why in answered.failed.items():
+            yield from (self.gap_over(name, why, pattern) for pattern in self.sought.meant(name, asked))
+
     def gap(self, name: str, why: str, natural: str = "") -> Gap:
-        region = GLOBAL if self.specs[name].is_global else self.region
         # A scope's id is a pattern, a resource's identity is not.
-        return Gap(Scope(self.account, region, name, glob.escape(natural) if natural else "*"), why)
+        return self.gap_over(name, why, glob.escape(natural) if natural else "*")
+
+    def gap_over(self, name: str, why: str, pattern: str) -> Gap:
+        region = GLOBAL if self.specs[name].is_global else self.region
+        return Gap(Scope(self.account, region, name, pattern), why)
 
 
 def _by_name(spec: Spec) -> Spec:

@@ -5,7 +5,8 @@ Hides that a listed item has some of its names only, and that a part is also mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from glob import escape
 
 from agent.paths import compiled
 from agent.resources import WEIRD, Item, Path, Spec, identity
@@ -46,6 +47,25 @@ class Sought:
             return None
         self._asked[name] = frozenset(known)
         return tuple(known)
+
+    def meant(self, name: str, asked: str) -> tuple[str, ...]:
+        """Patterns of the identities that a type's resources may have which were asked for by this name, sorted."""
+        spec = self._specs[name]
+        assert spec.one is not None
+        if spec.parent is None:
+            return tuple(sorted({escape(each) for each in (asked, *self._spelled(name, asked))}))
+        of = spec.parent.identity
+        if len(of) != 1 or of[0] not in spec.identity:
+            return ("*",)
+        parents = {asked, *self._spelled(spec.parent.type, asked)}
+        return tuple(
+            sorted("|".join(escape(one) if each == of[0] else "*" for each in spec.identity) for one in parents)
+        )
+
+    def _spelled(self, name: str, asked: str) -> Iterator[str]:
+        one = self._specs[name].one
+        if one is not None:
+            yield from (each for each in self._only.get(name, ()) if one.named(each) == asked)
 
     def __contains__(self, listed: tuple[str, Item]) -> bool:
         """Whether a listed item of a type is looked for. One that shows none of its names may be."""

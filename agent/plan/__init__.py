@@ -67,6 +67,7 @@ def plan(
         for one in sight.broken.values()
         if one.id not in in_case and not _answered(one, sight.answered) and not observed(one)
     ]
+    open_cases = list(filter(sight.may_move, open_cases))
     groups = group(open_cases, fresh, sight)
     cases = [new_case(members, sight) for members in groups.new]
     opened, held = flood(cases, [one for members in groups.new for one in members], sight, resources)
@@ -79,7 +80,7 @@ def plan(
 
 def _unanswered(actions: Sequence[Action], sight: Sight, observed: Callable[[Finding], bool]) -> Iterator[Case]:
     """Cases of the emergencies and windows that no case is about after these actions: each has one, always."""
-    after = {case.key: case for case in sight.known.cases if case.state != "closed"}
+    after = {case.key: case for case in sight.known.cases if case.state != "closed" and sight.may_move(case)}
     for action in actions:
         if isinstance(action, Close):
             after.pop(action.case.key, None)

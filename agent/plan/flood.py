@@ -23,6 +23,9 @@ TRICKLE = timedelta(hours=1)
 AFTERMATH = timedelta(hours=24)
 """How long after cases were held what was left out meanwhile is held as well: a whole scan comes at least once a day.
 """
+_AHEAD = timedelta(minutes=5)
+"""How far clocks of machines may differ. What was opened later than that a wrong clock dated, and how old it is nobody
+knows: else nothing would be believed until the time that it showed has come."""
 CRITICAL_TYPES = ("aws_iam_", "aws_cloudtrail", "aws_kms_")
 
 
@@ -72,7 +75,7 @@ def _lately(fresh: Sequence[Finding], sight: Sight) -> Iterator[str]:
     counted: set[FindingId] = {finding.id for finding in fresh}
     for case in sight.known.cases:
         begun = case.opened_at
-        if begun is None or sight.at - begun > TRICKLE or case.grant or case.key in sight.accepted_holds:
+        if begun is None or not _within(begun, sight.at, TRICKLE) or case.grant or case.key in sight.accepted_holds:
             continue
         for finding in case.findings:
             key = sight.known.keys.get(finding)
@@ -86,12 +89,16 @@ def _held_since(sight: Sight) -> Iterator[tuple[str, datetime]]:
     found: list[tuple[datetime, Key]] = [
         (case.opened_at, sight.known.keys[finding])
         for case in sight.known.cases
-        if case.state == "held" and case.opened_at is not None and sight.at - case.opened_at <= AFTERMATH
+        if case.state == "held" and case.opened_at is not None and _within(case.opened_at, sight.at, AFTERMATH)
         for finding in case.findings
         if finding in sight.known.keys
     ]
     for since, key in sorted(found, reverse=True):
         yield key.account, since
+
+
+def _within(moment: datetime, now: datetime, length: timedelta) -> bool:
+    return -_AHEAD <= now - moment <= length
 
 
 def _left_out(finding: Finding, sight: Sight, held_since: Mapping[str, datetime]) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from agent.model import Action, Case, Close, Emergency, Finding, FindingId, Open, Update
+from agent.model import Action, Case, CaseKey, Close, Emergency, Finding, FindingId, Open, Update
 from agent.plan import breakglass, reviewing, windows, wording
 from agent.plan.flood import critical
 from agent.plan.grouping import Groups
@@ -18,8 +19,12 @@ def follow_up(open_cases: Sequence[Case], groups: Groups, gone: Collection[Findi
     """The actions on open cases; `gone` are findings that are no longer so."""
     told = set(sight.answered)
     actions: list[Action] = []
+    brought: dict[CaseKey, list[Case]] = defaultdict(list)
     for case in open_cases:
-        merged = [other for other in open_cases if groups.merged.get(other.key) is case]
+        if case.key in groups.merged:
+            brought[groups.merged[case.key].key].append(case)
+    for case in open_cases:
+        merged = brought.get(case.key, [])
         its = (one for each in (case, *merged) for one in sight.members(each))
         members = list({one.id: one for one in (*its, *groups.joining.get(case.key, ()))}.values())
         emergencies = sight.emergencies_of(case, [*members, *sight.elsewhere(case)] if case.state == "open" else ())

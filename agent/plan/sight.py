@@ -115,6 +115,7 @@ class Sight:
         self.answered = {event for case in known.cases for event in case.events}
         """Events that a case answers for, open or closed."""
         self.emergencies = {one.id: one for one in emergency.emergencies}
+        self._of_emergencies = {one.case for one in emergency.emergencies}
         self._grants = {event: one.id for one in emergency.emergencies for event in one.events}
         self.broken = {finding.id: finding for finding in findings if self._due(finding)}
         self._shown: dict[str, list[FindingId]] = defaultdict(list)
@@ -158,10 +159,26 @@ class Sight:
         Good to tell what belongs together, and for nothing else: what is tolerated of them is not known.
         """
         found = (self.known.findings[one] for one in case.findings if self.beyond(one) and one in self.known.findings)
-        return [
-            replace(one, changes=tuple(now for item in one.changes for now in self.judged.get(_first(item), ())[-1:]))
-            for one in found
-        ]
+        told = ((one, [now for item in one.changes for now in self.judged.get(_first(item), ())[-1:]]) for one in found)
+        # One without a change that is judged today says nothing of what belongs together.
+        return [replace(one, changes=tuple(changes)) for one, changes in told if changes]
+
+    def may_move(self, case: Case) -> bool:
+        """Whether anything that is seen has to do with a case: else all of it stays as it was.
+
+        There may be thousands, and a scan for single events sees a few.
+        """
+        if self.everything or case.state != "open" or case.stage or case.grant or case.emergencies or not case.events:
+            return True
+        if case.key in self.reviews or case.key in self.accepted_holds or case.key in self._of_emergencies:
+            return True
+        if any(event in self.judged for event in case.events):
+            return True
+        for finding in case.findings:
+            known = self.known.findings.get(finding)
+            if finding in self.broken or (known and any(_first(item) in self.judged for item in known.changes)):
+                return True
+        return False
 
     def beyond(self, finding: FindingId) -> bool:
         """Whether a finding is open, and the scan is not about it."""

@@ -82,9 +82,10 @@ class Store:
     reports: Reports
 
     def exclusive(self, what: str) -> AbstractContextManager[None]:
-        """Only one process, and one thread of it, is inside at a time; waits for its turn, however long.
+        """Only one process, and one thread of it, is inside at a time; waits for its turn, but one of a later fence not
+        for those of earlier ones, whose writes are refused.
 
-        Not to be entered twice by one thread. Raises StoreError.
+        Not to be entered twice by one thread. Raises StoreError, also where the turn does not come.
         """
         return exclusive(self.database, what)
 

@@ -6,6 +6,7 @@ what the second wanted of a case that meanwhile closed is left to the next scan.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -74,6 +75,8 @@ def apply(connection: Connection, run_id: str, at: datetime, actions: Sequence[A
     rows = fetch_in(connection, select(_cases.c.key, _cases.c.state), _cases.c.key, keys)
     states: dict[CaseKey, CaseState] = {row.key: row.state for row in rows}
     events: list[tuple[str, Body]] = []
+    new: dict[CaseKey, dict[str, Any]] = {}
+    queued: list[tuple[str, Action]] = []
     for number, action in enumerate(actions):
         filed = []
         for case in _cases_of(action):
@@ -82,7 +85,11 @@ def apply(connection: Connection, run_id: str, at: datetime, actions: Sequence[A
             if fate is None:
                 continue
             reason = action.reason if isinstance(action, Close) else ""
-            _write(connection, case, before, fate.state, at, reason)
+            values = _values(case, before, fate.state, at, reason)
+            if before is None or case.key in new:
+                new[case.key] = {"key": case.key, **new.get(case.key, {}), **values}
+            else:
+                connection.execute(update(_cases).where(_cases.c.key == case.key).values(values))
             states[case.key] = fate.state
             if fate.event:
                 events.append((fate.event, {"run": run_id, "case": case.key, "findings": list(case.findings)}))
@@ -90,7 +97,10 @@ def apply(connection: Connection, run_id: str, at: datetime, actions: Sequence[A
                 filed.append(case)
         if filed:
             what = replace(action, cases=tuple(filed)) if isinstance(action, Held) else action
-            outbox.enqueue(connection, f"{run_id}/{number}", what, at)
+            queued.append((f"{run_id}/{number}", what))
+    if new:
+        connection.execute(_cases.insert(), list(new.values()))
+    outbox.enqueue(connection, queued, at)
     return events
 
 
@@ -128,9 +138,7 @@ def _cases_of(action: Action) -> tuple[Case, ...]:
     return action.cases if isinstance(action, Held) else (action.case,)
 
 
-def _write(
-    connection: Connection, case: Case, before: CaseState | None, state: CaseState, at: datetime, reason: str
-) -> None:
+def _values(case: Case, before: CaseState | None, state: CaseState, at: datetime, reason: str) -> dict[str, Any]:
     values: dict[str, Any] = {
         "state": state,
         "reason": reason,
@@ -141,13 +149,14 @@ def _write(
         values["opened_at"] = case.opened_at or at
     if case.ticket or before is None:
         values["ticket"] = case.ticket
-    if before is None:
-        connection.execute(_cases.insert(), {"key": case.key, **values})
-    else:
-        connection.execute(update(_cases).where(_cases.c.key == case.key).values(values))
+    return values
 
 
 def _case(row: Any) -> Case:
     """The columns are the truth; the body is as the plan last wrote it."""
-    case = decode(Case, row.body)
-    return replace(case, state=row.state, ticket=row.ticket, opened_at=row.opened_at)
+    return _completed(row.body, row.state, row.ticket, row.opened_at)
+
+
+@functools.lru_cache(maxsize=8192)
+def _completed(body: str, state: CaseState, ticket: str, opened_at: datetime) -> Case:
+    return replace(decode(Case, body), state=state, ticket=ticket, opened_at=opened_at)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ _ADVICE = {
 _AT_ONCE = 1_000
 _SCHEMA_LOCK = 0x44726674
 _WRITES = "driftwarden_writes"
+_MAKING = threading.Lock()
 
 
 class StoreError(Exception):
@@ -187,10 +189,16 @@ def _named(url: URL) -> str:
 
 
 def _make_file(path: Path) -> None:
-    """The file belongs to its owner alone; SQLite gives its journal the same mode."""
+    """The file belongs to its owner alone; SQLite gives its journal the same mode.
+
+    One that is there is not opened: to close it would drop every lock that SQLite holds on it in this process
+    (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    """
+    at_last = Path(os.path.realpath(path))  # O_EXCL follows no link
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        with _MAKING, suppress(FileExistsError):  # nobody else of this process has it open yet
+            os.close(os.open(at_last, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreError(f"store {path}: {error.strerror}") from None
 

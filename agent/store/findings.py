@@ -8,14 +8,14 @@ changed, and their digests stand in the ledger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from agent.model import Finding, FindingId
-from agent.store import schema
+from agent.store import ledger, schema
 from agent.store.codec import decode, digest, encode
 from agent.store.database import Database, fetch_in
 from agent.store.ledger import Body
@@ -62,11 +62,22 @@ class Findings:
     """The findings of one store."""
 
     database: Database
+    _last: list[tuple[ledger.Head, Mapping[FindingId, Known]]] = field(default_factory=list, repr=False, compare=False)
+    """What was open when it was last asked, and how far the ledger was then."""
 
     def open(self) -> Mapping[FindingId, Known]:
         """Every finding that is not closed, by id."""
-        query = select(_findings).where(_findings.c.closed_at.is_(None)).order_by(_findings.c.row)
-        return {known.finding.id: known for known in self._known(query)}
+        columns = _findings.c.body, _findings.c.first_seen, _findings.c.last_seen, _findings.c.closed_at
+        query = select(*columns).where(_findings.c.closed_at.is_(None)).order_by(_findings.c.row)
+        with self.database.read() as connection:
+            # Whatever changes findings appends to the ledger in the same transaction.
+            head = ledger.head_of(connection)
+            for at, found in self._last:
+                if at == head:
+                    return found
+            found = {known.finding.id: known for known in map(_known, connection.execute(query))}
+        self._last[:] = [(head, found)]
+        return found
 
     def listed(self, since: datetime | None = None) -> tuple[Known, ...]:
         """Open findings and those closed at `since` or later (None: ever), longest known first."""

@@ -34,6 +34,10 @@ _NOBODY = ""
 """Reader of what another one read, until it is read again: which never happens to a source that is read no more."""
 
 
+ASIDE = "unjudged"
+"""No feed: what a scan has still to judge is kept beside the positions of feeds, and is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One delivery, digested: what is kept of it, all or nothing."""
@@ -81,7 +85,9 @@ class Journal:
 
     def checkpoints(self, feed: str, reader: str = "") -> Mapping[str, Mapping[str, Any]]:
         """Shard → where it goes on, as far as that reader has read it."""
-        return {one.shard: one.checkpoint for one in self.positions() if (one.feed, one.reader) == (feed, reader)}
+        query = select(_checkpoints).where(_checkpoints.c.feed == feed, _checkpoints.c.reader == reader)
+        with self.database.read() as connection:
+            return {row.shard: json.loads(row.body) for row in connection.execute(query)}
 
     def recount(self, reader: str, since: datetime, feeds: Iterable[str]) -> bool:
         """Drops the counts of the hours from `since` on where another reader read last; whether one did.
@@ -101,7 +107,8 @@ class Journal:
 
     def positions(self) -> tuple[Position, ...]:
         """Every shard of every feed that was ever read, by name."""
-        query = select(_checkpoints).order_by(_checkpoints.c.feed, _checkpoints.c.shard)
+        query = select(_checkpoints).where(_checkpoints.c.feed != ASIDE)
+        query = query.order_by(_checkpoints.c.feed, _checkpoints.c.shard)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
         return tuple(Position(row.feed, row.shard, row.kept_at, json.loads(row.body), row.reader) for row in rows)
@@ -132,6 +139,14 @@ class Journal:
         with self.database.read() as connection:
             body = connection.scalar(select(_entries.c.body).where(_entries.c.event == _key(event)))
         return None if body is None else decode(Entry, body)
+
+    def times(self, events: Iterable[str]) -> Mapping[str, datetime]:
+        """When those of these events (ids) happened that are kept."""
+        ids = {_key(event): event for event in events}
+        query = select(_entries.c.event, _entries.c.time)
+        with self.database.read() as connection:
+            rows = fetch_in(connection, query, _entries.c.event, ids)
+        return {ids[row.event]: row.time for row in rows}
 
     def touching(self, names: Iterable[str], since: datetime) -> tuple[Entry, ...]:
         """Changes from `since` on that acted on something of one of these names or on a part of it, oldest first.

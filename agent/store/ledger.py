@@ -33,6 +33,8 @@ _BATCH = 5_000
 _FAULTS = 20
 PRUNED = "store.pruned"
 """Kind of the event that says what was cut: `through`, the number of the last event of it, and its `hash`."""
+RESTORED = "store.restored"
+"""Kind of the event that says that a backup took the store's place: `backup`, its digest."""
 
 _events = schema.events
 
@@ -81,13 +83,20 @@ class Ledger:
     def head(self) -> Head:
         """Where the chain ends now."""
         with self.database.read() as connection:
-            return _head(connection)
+            return head_of(connection)
 
     def events(self, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         """Events with a sequence number above `after`, oldest first."""
         return tuple(
             Event(row.seq, row.at, row.kind, json.loads(row.body), row.hash) for row in self._rows(after, limit)
         )
+
+    def of(self, *kinds: str) -> tuple[Event, ...]:
+        """Events of these kinds, oldest first."""
+        query = select(_events).where(_events.c.kind.in_(kinds)).order_by(_events.c.seq)
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(Event(row.seq, row.at, row.kind, json.loads(row.body), row.hash) for row in rows)
 
     def verify(self, head: Head | None = None) -> Verification:
         """Recomputes the chain; with a head written down earlier, also that the ledger still contains it."""
@@ -146,7 +155,7 @@ def lock(connection: Connection) -> None:
 def append(connection: Connection, events: Iterable[tuple[str, Body]], at: datetime) -> Head:
     """Adds events, as kind and body, to the chain in the caller's transaction; gives the new head."""
     lock(connection)
-    head = _head(connection)
+    head = head_of(connection)
     rows = []
     for kind, body in events:
         written = canonical(body)
@@ -178,7 +187,8 @@ def _check(value: Any, where: str) -> None:
         _check(item, f"{where}.{name}")
 
 
-def _head(connection: Connection) -> Head:
+def head_of(connection: Connection) -> Head:
+    """Where the chain ends, as this transaction sees it."""
     query = select(_events.c.seq, _events.c.hash).order_by(_events.c.seq.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return Head() if row is None else Head(row.seq, row.hash)

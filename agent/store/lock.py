@@ -1,24 +1,33 @@
 """Locks between processes: who is alive, and whose turn it is.
 
 Hides that SQLite's are locks on files beside the database, which the kernel gives back when their holder dies, and
-PostgreSQL's belong to a session, which the server ends when the connection does. Neither is inherited by a child.
+PostgreSQL's belong to a session, which the server ends when the connection does. Neither is inherited by a child. And
+that a leader waits for nobody who was started for an earlier one, who may be stopped and never give anything back.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from agent.store.database import Database, StoreError
+from agent.store.turn import opened
 
 _HELD = "SELECT pg_try_advisory_lock(:space, :lock)"
-_WAITED = "SELECT pg_advisory_lock(:space, :lock)"
+_SHARED = "SELECT pg_try_advisory_lock_shared(:space, :lock)"
+
+LONGEST = 900.0
+"""Seconds after which whoever waits for its turn says who is in the way. No scan takes so long for its last part."""
+_PAUSE = 0.01
 
 
 class StoreLock:
@@ -83,43 +92,92 @@ class StoreLock:
 
 @contextmanager
 def exclusive(database: Database, what: str) -> Iterator[None]:
-    """One process, and one thread of it, at a time. Waits, however long. Raises StoreError."""
-    path = database.file
-    if path is not None:
-        handle = _opened(path.with_name(f"{path.name}.{what}"))
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-        return
-    session = _session(database)
-    try:
-        with database.errors():
-            session.execute(text(_WAITED), _numbers(session, what))
+    """One process, and one thread of it, at a time. Waits for its turn; raises StoreError where it never comes.
+
+    Processes with a fence have turns among those with the same one, and together against those without: what is left
+    of an earlier leader keeps no later one waiting, and cannot write anyway.
+    """
+    fence = database.fence
+    with ExitStack() as held:
+        path = database.file
+        took = _on_server(held, database) if path is None else _on_files(held, path)
+        if fence is not None:
+            if path is not None:
+                _forget_earlier(path.with_name(f"{path.name}.{what}"), fence)
+            _await(database, f"{what}.{fence}", took, shared=False)
+        _await(database, what, took, shared=fence is not None)
         yield
-    finally:
-        _ended(session)
+
+
+_Took = Callable[[str, bool], bool]
+"""Tries once to have the lock of a name, `True` shared with others → whether it is had now."""
+
+
+def _await(database: Database, name: str, took: _Took, *, shared: bool) -> None:
+    # Asked again and again: who waits in the server's own queue keeps those behind it waiting as well.
+    deadline, pause = time.monotonic() + LONGEST, threading.Event()
+    while not took(name, shared):
+        if time.monotonic() >= deadline:
+            held = f"fuser {database.file}.{name}" if database.file else "see pg_locks"
+            raise StoreError(
+                f"store {database.name}: another process has been writing a scan, or stands still in the middle of it, "
+                f"for {LONGEST:.0f} s: end it ({held})"
+            )
+        pause.wait(_PAUSE)
+
+
+def _on_files(held: ExitStack, path: Path) -> _Took:
+    handles: dict[str, int] = {}
+
+    def took(name: str, shared: bool) -> bool:
+        if name not in handles:
+            handles[name] = _opened(path.with_name(f"{path.name}.{name}"))
+            held.callback(os.close, handles[name])
+        try:
+            fcntl.flock(handles[name], (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    return took
+
+
+def _on_server(held: ExitStack, database: Database) -> _Took:
+    session = _session(database)
+    held.callback(_ended, session)
+
+    def took(name: str, shared: bool) -> bool:
+        with database.errors():
+            query = text(_SHARED if shared else _HELD)
+            return bool(session.scalar(query, _numbers(session, name)))
+
+    return took
+
+
+def _forget_earlier(path: Path, fence: int) -> None:
+    """Takes away the files of earlier fences, once: whoever still waits for one of them may not write."""
+    if path.with_name(f"{path.name}.{fence}").exists():
+        return
+    for file in path.parent.glob(f"{escape(path.name)}.*"):
+        number = file.name.rpartition(".")[2]
+        if number.isdecimal() and int(number) < fence:
+            with suppress(OSError):
+                file.unlink()
 
 
 def _opened(path: Path) -> int:
     """The file stays: one that is taken away while somebody waits for it is two locks."""
     try:
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        if os.geteuid() == 0:  # made by root, it must still be the service's own
-            owner = path.parent.stat()
-            os.fchown(handle, owner.st_uid, owner.st_gid)
-        return handle
+        return opened(path)
     except OSError as error:
         raise StoreError(f"store {path}: the lock beside the store cannot be opened: {error.strerror}") from None
 
 
 def _session(database: Database) -> Connection:
-    """A connection that is not the pool's, and waits for a lock as long as it takes."""
+    """A connection that is not the pool's."""
     with database.errors():
         session = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         session.detach()
-        session.execute(text("SET lock_timeout = 0"))
     return session
 
 

@@ -26,20 +26,22 @@ class Looks:
 
     database: Database
 
-    def since(self, at: datetime) -> frozenset[Key]:
-        """What was looked at then or later."""
+    def since(self, at: datetime, until: datetime) -> frozenset[Key]:
+        """What was looked at then or later; what was after `until`, which is now, a clock that was wrong wrote."""
+        wanted = select(_looks.c.key).where(_looks.c.read_at >= at, _looks.c.read_at <= until)
         with self.database.read() as connection:
-            rows = connection.execute(select(_looks.c.key).where(_looks.c.read_at >= at)).all()
+            rows = connection.execute(wanted).all()
         return frozenset(decode(Key, row.key) for row in rows)
 
 
-def record(connection: Connection, keys: Iterable[Key], at: datetime) -> None:
-    """Keeps that these were looked at, in the caller's transaction; a later look is not made earlier."""
+def record(connection: Connection, keys: Iterable[Key], at: datetime, now: datetime) -> None:
+    """Keeps that these were looked at, in the caller's transaction; a later look is not made earlier, unless it is one
+    of a clock that was ahead."""
     texts = {digest(text): text for text in map(encode, keys)}
     query = select(_looks.c.key_sha256, _looks.c.read_at)
     known = {row[0]: row[1] for row in fetch_in(connection, query, _looks.c.key_sha256, texts)}
     new = [{"key_sha256": its, "key": text, "read_at": at} for its, text in texts.items() if its not in known]
-    later = [{"its_key": its, "read_at": at} for its in texts if its in known and known[its] < at]
+    later = [{"its_key": its, "read_at": at} for its in texts if its in known and not at <= known[its] <= now]
     if new:
         connection.execute(_looks.insert(), new)
     if later:

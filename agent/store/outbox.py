@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, not_, or_, select, update
 
 from agent.model import Action, CaseKey, Close, Held, Open, Update
 from agent.store import ledger, schema
@@ -20,6 +20,9 @@ from agent.store.codec import decode, encode
 from agent.store.database import Database
 
 EntryState = Literal["waiting", "sending", "sent", "dead"]
+
+AHEAD = timedelta(hours=2)
+"""Longer than anything waits or is leased: what is due later than that was put off by a wrong clock, and is due now."""
 
 _outbox = schema.outbox
 _cases = schema.cases
@@ -74,6 +77,12 @@ class Outbox:
             _entry({**row._mapping, **claimed, "fence": row.fence + 1, "attempts": row.attempts + 1}) for row in rows
         )
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether `claim` would give one."""
+        query = select(_outbox.c.id).where(_due(now), not_(_blocked())).limit(1)
+        with self.database.read() as connection:
+            return connection.scalar(query) is not None
+
     def give_back(self, entries: Iterable[Entry]) -> None:
         """What was claimed and not tried is due again, as if it had not been."""
         with self.database.write() as connection:
@@ -99,20 +108,22 @@ class Outbox:
 
     def sent_all(self, filed: Sequence[tuple[Entry, str]], now: datetime) -> int:
         """They are filed under these references, in one transaction; how many of them were still ours."""
-        events: list[tuple[str, ledger.Body]] = []
         with self.database.write() as connection:
             ledger.lock(connection)
-            for entry, ref in filed:
-                values = {"state": "sent", "remote_ref": ref, "error": "", "lease_until": None}
-                if not _change(connection, entry, values):
-                    continue
-                if isinstance(entry.action, Open):
-                    key = entry.action.case.key
-                    connection.execute(update(_cases).where(_cases.c.key == key).values(ticket=ref))
-                events.append(("case.filed", {"outbox": entry.dedup_key, "ref": ref}))
-            if events:
-                ledger.append(connection, events, now)
-        return len(events)
+            held = _held(connection, [entry for entry, _ in filed])
+            ours = [(entry, ref) for entry, ref in filed if entry.id in held]
+            if not ours:
+                return 0
+            values: dict[str, Any] = {"state": "sent", "remote_ref": bindparam("ref"), "error": "", "lease_until": None}
+            its = [{"its_id": entry.id, "ref": ref} for entry, ref in ours]
+            connection.execute(update(_outbox).where(_outbox.c.id == bindparam("its_id")).values(values), its)
+            opened = [(entry.action.case.key, ref) for entry, ref in ours if isinstance(entry.action, Open)]
+            if opened:
+                known_as = update(_cases).where(_cases.c.key == bindparam("its_key")).values(ticket=bindparam("ref"))
+                connection.execute(known_as, [{"its_key": key, "ref": ref} for key, ref in opened])
+            events = [("case.filed", {"outbox": entry.dedup_key, "ref": ref}) for entry, ref in ours]
+            ledger.append(connection, events, now)
+        return len(ours)
 
     def retry(self, entry: Entry, error: str, next_at: datetime) -> bool:
         """It could not be filed now: again from `next_at` on. False as in `sent`."""
@@ -143,11 +154,17 @@ class Outbox:
         return tuple(_entry(row._mapping) for row in rows)
 
 
-def enqueue(connection: Connection, dedup: str, action: Action, now: datetime) -> None:
-    """Queues an action in the caller's transaction, due at once; `dedup` says which of all actions it is."""
+def enqueue(connection: Connection, actions: Iterable[tuple[str, Action]], now: datetime) -> None:
+    """Queues actions in the caller's transaction, due at once; each with what says which of all actions it is."""
+    rows = [_row(dedup, action, now) for dedup, action in actions]
+    if rows:
+        connection.execute(_outbox.insert(), rows)
+
+
+def _row(dedup: str, action: Action, now: datetime) -> dict[str, Any]:
     name = _NAMES[type(action)]
     case_key: CaseKey | None = None if isinstance(action, Held) else action.case.key
-    row = {
+    return {
         "dedup_key": f"{dedup}/{name}/{case_key or ''}",
         "case_key": case_key,
         "action": name,
@@ -161,7 +178,6 @@ def enqueue(connection: Connection, dedup: str, action: Action, now: datetime) -
         "remote_ref": "",
         "error": "",
     }
-    connection.execute(_outbox.insert(), row)
 
 
 def _with_ticket(*conditions: ColumnElement[bool]) -> Any:
@@ -170,8 +186,13 @@ def _with_ticket(*conditions: ColumnElement[bool]) -> Any:
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    waiting = and_(_outbox.c.state == "waiting", _outbox.c.next_at <= now)
-    return or_(waiting, and_(_outbox.c.state == "sending", _outbox.c.lease_until <= now))
+    """Its time has come, or its sender died."""
+
+    def come(moment: Any) -> ColumnElement[bool]:
+        return or_(moment <= now, moment > now + AHEAD)
+
+    waiting = and_(_outbox.c.state == "waiting", come(_outbox.c.next_at))
+    return or_(waiting, and_(_outbox.c.state == "sending", come(_outbox.c.lease_until)))
 
 
 def _blocked() -> ColumnElement[bool]:
@@ -186,6 +207,15 @@ def _blocked() -> ColumnElement[bool]:
 def _change(connection: Connection, entry: Entry, values: Mapping[str, Any]) -> bool:
     held = and_(_outbox.c.id == entry.id, _outbox.c.fence == entry.fence, _outbox.c.state == "sending")
     return connection.execute(update(_outbox).where(held).values(values)).rowcount == 1
+
+
+def _held(connection: Connection, entries: Sequence[Entry]) -> set[int]:
+    """Ids of those that this sender still holds, until the transaction ends nobody else's."""
+    query = select(_outbox.c.id, _outbox.c.fence).where(
+        _outbox.c.state == "sending", _outbox.c.id.in_([entry.id for entry in entries])
+    )
+    found = {(row.id, row.fence) for row in connection.execute(query.with_for_update())}
+    return {entry.id for entry in entries if (entry.id, entry.fence) in found}
 
 
 def _entry(row: Mapping[Any, Any]) -> Entry:

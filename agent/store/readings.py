@@ -7,7 +7,7 @@ accepted then, is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,16 +40,27 @@ class Readings:
     """The accepted readings of one store."""
 
     database: Database
+    _kept: dict[str, tuple[Any, Reading]] = field(default_factory=dict, repr=False, compare=False)
+    """As last read, each with what tells it from a later one."""
 
     def accepted(self) -> Mapping[Key, Reading]:
         """The last accepted reading of every resource that has one."""
+        stamps = select(_readings.c.key_sha256, _readings.c.attributes_sha256, _readings.c.accepted_at)
         with self.database.read() as connection:
-            rows = connection.execute(select(_readings).order_by(_readings.c.key)).all()
-        found = (
-            Reading(decode(Key, row.key), decode(dict, row.attributes), row.accepted_at, row.why, row.since)
-            for row in rows
-        )
-        return {reading.key: reading for reading in found}
+            now = {row[0]: tuple(row) for row in connection.execute(stamps.order_by(_readings.c.key))}
+            # A process that looks again and again reads only what moved.
+            kept = {its: one for its, one in self._kept.items() if its in now and one[0] == now[its]}
+            moved = now.keys() - kept.keys()
+            several = fetch_in(connection, select(_readings), _readings.c.key_sha256, moved) if kept else None
+            rows = connection.execute(select(_readings)) if several is None else several
+            kept |= {row.key_sha256: (now[row.key_sha256], _reading(row)) for row in rows if row.key_sha256 in moved}
+        self._kept.clear()
+        self._kept.update(kept)
+        return {kept[its][1].key: kept[its][1] for its in now if its in kept}
+
+
+def _reading(row: Any) -> Reading:
+    return Reading(decode(Key, row.key), decode(dict, row.attributes), row.accepted_at, row.why, row.since)
 
 
 def accept(connection: Connection, readings: Iterable[Reading]) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from agent.model import Action, FindingId, Hit, Key, StateRead, Status
 from agent.store import cases, findings, ledger, looks, policy, readings, schema, states, tolerated, units
@@ -98,20 +98,27 @@ class Scans:
                 raise StoreError(f"store {self.database.name}: there is a scan {run_id} already")
             connection.execute(_scans.insert(), row)
 
+    def idle(self, run_id: str, at: datetime, status: Status) -> None:
+        """A scan that has begun ends: there was nothing new to look at, and nothing is kept of it but that it was."""
+        values = {"finished_at": at, "status": status}
+        with self.database.write() as connection:
+            connection.execute(update(_scans).where(_scans.c.run_id == run_id).values(values))
+
     def last(self, limit: int = 20, kind: ScanKind | None = None) -> tuple[Scan, ...]:
         """The scans begun last (with `kind`, of that kind), newest first."""
         columns = [column for column in _scans.c if column.name != "document"]
         query = select(*columns) if kind is None else select(*columns).where(_scans.c.kind == kind)
-        query = query.order_by(_scans.c.started_at.desc(), _scans.c.run_id.desc()).limit(limit)
+        query = query.order_by(ahead(_scans.c.started_at), _scans.c.started_at.desc(), _scans.c.run_id.desc())
         with self.database.read() as connection:
-            return tuple(Scan(**row._mapping) for row in connection.execute(query))
+            return tuple(Scan(**row._mapping) for row in connection.execute(query.limit(limit)))
 
     def document(self, run_id: str | None = None) -> bytes | None:
         """The document of a scan (None: of the last that ended of the whole estate); None where there is none."""
         query = select(_scans.c.document).where(_scans.c.finished_at.is_not(None))
         query = query.where(_scans.c.kind == "whole" if run_id is None else _scans.c.run_id == run_id)
         with self.database.read() as connection:
-            return connection.scalar(query.order_by(_scans.c.finished_at.desc(), _scans.c.run_id.desc()).limit(1))
+            ended = _scans.c.finished_at
+            return connection.scalar(query.order_by(ahead(ended), ended.desc(), _scans.c.run_id.desc()).limit(1))
 
     def commit(self, scan: ScanCommit, unit: Unit | None = None) -> bool:
         """Ends the scan: all of it is kept, or nothing.
@@ -136,7 +143,7 @@ class Scans:
             states.keep(connection, run, at, scan.states)
             tolerated.record(connection, scan.hits, at)
             policy.record(connection, scan.policy, at)
-            looks.record(connection, scan.looked, scan.read_at or at)
+            looks.record(connection, scan.looked, scan.read_at or at, at)
             units.forget_results(connection, run)
             ledger.append(connection, [*written, *scan.events, _ended(scan)], at)
         return True
@@ -144,7 +151,10 @@ class Scans:
     def _end(self, connection: Connection, scan: ScanCommit) -> bool:
         known = connection.execute(select(_scans.c.finished_at).where(_scans.c.run_id == scan.run_id)).one_or_none()
         if known is None:
-            raise StoreError(f"store {self.database.name}: there is no scan {scan.run_id} to end")
+            raise StoreError(
+                f"store {self.database.name}: there is no scan {scan.run_id} to end: was a backup restored meanwhile? "
+                "Scan again"
+            )
         if known.finished_at is not None:
             return False
         values = {
@@ -156,6 +166,11 @@ class Scans:
         }
         connection.execute(update(_scans).where(_scans.c.run_id == scan.run_id).values(values))
         return True
+
+
+def ahead(time: ColumnElement[Any]) -> ColumnElement[int]:
+    """Last in order comes what by our clock has not happened yet: a clock that was wrong wrote it."""
+    return case((time > datetime.now(UTC), 1), else_=0)
 
 
 def _ended(scan: ScanCommit) -> tuple[str, ledger.Body]:

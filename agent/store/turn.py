@@ -19,6 +19,8 @@ LONGEST = 30.0
 """Seconds after which a writer goes on without its turn, and SQLite tells it that the database is locked."""
 
 _PAUSE = 0.003
+_NEVER = threading.Event()
+"""Never set: to wait for it is to pause, which `time.sleep` refuses to where a clock was put back under it."""
 
 
 class Turn:
@@ -33,7 +35,7 @@ class Turn:
         """Ours until the context ends."""
         with self._threads, ExitStack() as held:
             try:
-                file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+                file = opened(self._path)
             except OSError:
                 yield  # SQLite says what is wrong with the folder
                 return
@@ -42,12 +44,25 @@ class Turn:
             yield
 
 
+def opened(path: Path) -> int:
+    """A handle on a lock file beside the database, made if it is not there. Raises OSError."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        if os.geteuid() == 0:  # made by root, it must still be the service's own
+            owner = path.parent.stat()
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
 def _wait(file: int) -> None:
     deadline = time.monotonic() + LONGEST
     while time.monotonic() < deadline:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_PAUSE)
+            _NEVER.wait(_PAUSE)
         else:
             return

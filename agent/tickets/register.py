@@ -85,7 +85,9 @@ class Register:
                 ref = first if number == 1 else f"{first}-{number}"
                 file = self.cases / f"{ref}.yaml"
                 if not file.exists():
-                    _create(file, written(self._filed(case)))
+                    before, text = self._mentions.time(), written(self._filed(case))
+                    _create(file, text)
+                    self._mentions.made(file.name, text, before)
                     return ref
                 record = _record(document.text(file), file)
                 if record.key == case.key and not record.closed:

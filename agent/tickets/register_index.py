@@ -20,6 +20,7 @@ from agent.tickets import document
 _T = TypeVar("_T")
 _JUST_NOW = 2_000_000_000  # ns: longer than the ticks of any file system's clock
 _AGAIN = 5.0  # seconds after which files that stand where they stood are looked at again
+_SOON = 0.5  # seconds after which a folder that was written just now is listed again: its clock may not have ticked
 _NAME = re.compile(r"(?:F-)?[0-9a-f]{12,}")
 """Keys of cases and ids of findings."""
 
@@ -63,6 +64,7 @@ class Mentions:
     directory: Path
     _at: int | None = None
     """Time of the folder when it was listed."""
+    _listed: float = 0.0
     _looked: float = 0.0
     _names: dict[str, tuple[Stamp | None, frozenset[str]]] = field(default_factory=dict)
     _by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -79,13 +81,24 @@ class Mentions:
         found = {file for name in wanted for file in self._by.get(name, ())}
         return [self.directory / name for name in sorted(found)]
 
+    def made(self, name: str, text: str, before: int) -> None:
+        """A file was made by us: the folder need not be listed for it. `before`: the folder's `time` until then."""
+        if before == self._at:
+            self._take(name, None, text)
+            self._at = self.time()
+
+    def time(self) -> int:
+        """Of the folder, which changes with every file in it. Raises OSError."""
+        return self.directory.stat().st_mtime_ns
+
     def _refresh(self) -> None:
         if not self.directory.exists():
             self._at, self._names, self._by = None, {}, defaultdict(set)
             return
-        at, now = self.directory.stat().st_mtime_ns, time.monotonic()
+        at, now = self.time(), time.monotonic()
         everything = now - self._looked >= _AGAIN
-        if at == self._at and not everything:
+        ticked = time.time_ns() - at > _JUST_NOW or now - self._listed < _SOON
+        if at == self._at and ticked and not everything:
             return
         listed = {one.name for one in os.scandir(self.directory) if _is_case(one.name)}
         for name in self._names.keys() - listed:
@@ -93,7 +106,7 @@ class Mentions:
         for name in listed if everything else listed - self._names.keys():
             self._read(name)
         # A file made while the folder was listed is found by the next look.
-        self._at = at if time.time_ns() - at > _JUST_NOW else None
+        self._at, self._listed = at, now
         self._looked = now if everything else self._looked
 
     def _read(self, name: str) -> None:
@@ -101,7 +114,10 @@ class Mentions:
         now, known = stamp(file), self._names.get(name)
         if known is not None and now is not None and known[0] == now:
             return
-        mentioned = frozenset(_NAME.findall(document.text(file)))
+        self._take(name, now, document.text(file))
+
+    def _take(self, name: str, now: Stamp | None, text: str) -> None:
+        mentioned = frozenset(_NAME.findall(text))
         self._drop(name)
         self._names[name] = now, mentioned
         for one in mentioned:

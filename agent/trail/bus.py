@@ -29,7 +29,7 @@ def feed(
     accounts: Collection[str] = (),
     seconds: float = 60.0,
     wait: int = 2,
-    hidden: int = 600,
+    hidden: int = 120,
     clock: Callable[[], float] = time.monotonic,
     eager: bool = False,
 ) -> Feed:

@@ -40,7 +40,7 @@ def feed(
     buckets: Collection[str] = (),
     seconds: float = 60.0,
     wait: int = 2,
-    hidden: int = 600,
+    hidden: int = 120,
     workers: int = 16,
     clock: Callable[[], float] = time.monotonic,
     eager: bool = False,

@@ -106,7 +106,7 @@ class Reading:
     """How long new messages are asked for."""
     wait: int = 2
     """Seconds to wait for the first message: with 0 only some of the queue's servers are asked."""
-    hidden: int = 600
+    hidden: int = 120
     """Seconds a message stays away from others, and from us, unless it is deleted."""
     clock: Callable[[], float] = time.monotonic
     eager: bool = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.model import Change, Entry, Gap, Identity, Session, Tally, Trail
@@ -69,29 +69,25 @@ def assemble(
     expected: Collection[Place] = (),
     verified: Mapping[Place, datetime] | None = None,
     read_at: datetime | None = None,
+    memory: Memory | None = None,
 ) -> Trail:
     """The trail of [start, end] that entries make; those of the `LOOKBACK` before it count for sessions and controls.
 
     `tallies` tell what silence is normal where they reach `coverage.HISTORY` back, and where they reach past `end` of
     events that were of the future at `read_at`, when reading had ended. `gaps` are what was not read;
     `silence_is_a_gap`: sources delivered, and do not answer for an empty interval, nor for `expected` places without
-    an event. `verified`: until when digests prove a place.
+    an event. `verified`: until when digests prove a place. With a `memory` less is made again of what was made before.
     """
-    by_sort: dict[str, dict[str, Entry]] = defaultdict(dict)
-    for entry in entries:
-        if entry.time > end:
-            continue
-        kept = by_sort[entry.sort]
-        known = kept.get(entry.event)
-        if known is None or known.fullness < entry.fullness:
-            kept[entry.event] = entry
+    by_sort = _by_sort(entries, end)
     issued = [entry.issued for entry in by_sort["session"].values() if entry.issued is not None]
-    told = _Told(index(issued), tuple(patterns))
+    told = _Told(index(issued), tuple(patterns), memory.since(issued, patterns) if memory else {}, {})
     made = sorted((told.change(call) for call in _calls(by_sort["change"])), key=_order)
     controls = [change for change in made if change.action in CONTROLS]
     counted = merged(tallies)
     hours = [tally for tally in counted if start.replace(minute=0, second=0, microsecond=0) <= tally.hour < end]
     refused = [told.change(call) for call in _calls(_inside(by_sort["denied"], start))]
+    if memory:
+        memory.keep(told.now)
     events = sum(tally.events for tally in hours)
     found = {*gaps, *blind(controls, start, end), *(skewed(counted, read_at) if read_at else ())}
     if silence_is_a_gap:
@@ -115,6 +111,19 @@ def assemble(
     )
 
 
+def _by_sort(entries: Iterable[Entry], end: datetime) -> defaultdict[str, dict[str, Entry]]:
+    """Sort → event → its fullest copy."""
+    found: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in entries:
+        if entry.time > end:
+            continue
+        kept = found[entry.sort]
+        known = kept.get(entry.event)
+        if known is None or known.fullness < entry.fullness:
+            kept[entry.event] = entry
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """One call: the best copy of its record, the ids of all copies, and the copy that names its caller best."""
@@ -122,6 +131,10 @@ class _Call:
     entry: Entry
     caller: Identity
     event_ids: tuple[str, ...]
+
+    def is_same(self, other: _Call) -> bool:
+        """Whether both are of the very same entry."""
+        return self.entry is other.entry and self.event_ids == other.event_ids and self.caller == other.caller
 
 
 def _calls(entries: Mapping[str, Entry]) -> Iterator[_Call]:
@@ -154,14 +167,46 @@ def _begun(issued: Sequence[Session], start: datetime) -> Iterator[Session]:
     yield from {one.event: one for one in sorted(inside) if one.caller.kind != "AWSService"}.values()
 
 
+@dataclass(slots=True)
+class Memory:
+    """What was made of calls, for who reads the same trail again and again. It is dropped where the sessions or the
+    patterns are others, which say who was behind a call."""
+
+    _rests_on: tuple[list[Session], list[re.Pattern[str]]] = field(default_factory=lambda: ([], []))
+    _told: Mapping[str, tuple[_Call, Change]] = field(default_factory=dict)
+
+    def since(
+        self, issued: Sequence[Session], patterns: Sequence[re.Pattern[str]]
+    ) -> Mapping[str, tuple[_Call, Change]]:
+        """What still holds, by event."""
+        now = list(issued), list(patterns)
+        if now != self._rests_on:
+            self._rests_on, self._told = now, {}
+        return self._told
+
+    def keep(self, told: Mapping[str, tuple[_Call, Change]]) -> None:
+        """In place of what was kept before."""
+        self._told = told
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """Entries as changes: with whoever the sessions say was behind them."""
 
     sessions: Sessions
     patterns: tuple[re.Pattern[str], ...]
+    before: Mapping[str, tuple[_Call, Change]]
+    """What was told before of calls, by event."""
+    now: dict[str, tuple[_Call, Change]]
 
     def change(self, call: _Call) -> Change:
+        """The call with whoever was behind it."""
+        known = self.before.get(call.entry.event)
+        made = known[1] if known is not None and known[0].is_same(call) else self._made(call)
+        self.now[call.entry.event] = call, made
+        return made
+
+    def _made(self, call: _Call) -> Change:
         entry, caller = call.entry, call.caller
         found = who(caller, entry.time, self.sessions, agent=entry.user_agent, by_service=entry.by_service)
         return Change(

@@ -6,11 +6,15 @@ before anybody uses it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +31,10 @@ FORM = "backup/1"
 _MANIFEST = "manifest.json"
 _LONGEST_MANIFEST = 64 * 1024
 _PIECE = 1024 * 1024
+_DRAFT = "backup.tar"
+_WORK = re.compile(r"\.driftwarden-[a-z0-9_]{8}")
+_OURS = {STORE, *(f"{STORE}{end}" for end in ("-journal", "-wal", "-shm", ".turn", ".lock", ".line")), KEYS, _DRAFT}
+"""All that a work folder ever holds."""
 
 
 class UpkeepError(StoreError):
@@ -48,23 +56,48 @@ class Manifest:
     """Name → bytes and SHA-256."""
 
 
-def write(target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
-    """Writes a backup, readable by its owner alone. Raises OSError, and has then left nothing behind."""
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        with os.fdopen(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
-            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                _add(tar, _MANIFEST, io.BytesIO(_spelled(manifest)), manifest.made_at)
-                for name, path in sorted(files.items()):
-                    with path.open("rb") as member:
-                        _add(tar, name, member, manifest.made_at)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(target)
-        synced(target.parent)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+@contextmanager
+def work_folder(folder: Path) -> Iterator[Path]:
+    """A folder for our use alone inside another, mode 0700, that is gone at the end. Raises OSError.
+
+    What those left behind who were killed is taken away: a lock tells them from those who still work.
+    """
+    for left in folder.iterdir():
+        if _WORK.fullmatch(left.name):
+            _swept(left)
+    with tempfile.TemporaryDirectory(prefix=".driftwarden-", dir=folder) as work:
+        handle = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield Path(work)
+        finally:
+            os.close(handle)
+
+
+def _swept(left: Path) -> None:
+    with suppress(OSError):  # another's, or gone by now
+        handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _OURS.issuperset(one.name for one in left.iterdir()):
+                shutil.rmtree(left)
+        finally:
+            os.close(handle)
+
+
+def write(work: Path, target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
+    """Writes a backup, readable by its owner alone; `work`: a folder of ours beside it. Raises OSError."""
+    draft = work / _DRAFT
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            _add(tar, _MANIFEST, io.BytesIO(_spelled(manifest)), manifest.made_at)
+            for name, path in sorted(files.items()):
+                with path.open("rb") as member:
+                    _add(tar, name, member, manifest.made_at)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(target)
+    synced(target.parent)
 
 
 def read(file: Path, folder: Path) -> Manifest:

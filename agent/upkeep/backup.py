@@ -5,9 +5,9 @@ Hides how SQLite is copied as it was at one moment. A PostgreSQL server has its 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +19,7 @@ from agent.store import Head, Store, StoreError
 from agent.upkeep import archive
 from agent.upkeep.archive import KEYS, STORE, Manifest, UpkeepError, on_disk
 
-_OURS = re.compile(r"driftwarden-.+-[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.tar")
-_PARTIAL = re.compile(rf"{_OURS.pattern}\.partial")
+_MOMENT = r"([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,17 @@ def backup(
     at = (now or datetime.now(UTC)).replace(microsecond=0)
     with on_disk("no backup was made"):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _swept(target)
-        with tempfile.TemporaryDirectory(prefix=".driftwarden-", dir=target) as work:  # mode 0700
-            copy = Path(work) / STORE
+        with archive.work_folder(target) as work:
+            copy = work / STORE
             schema, head = copied(source, copy)
             files = {STORE: copy}
             if keys:
                 files[KEYS] = config.path(config.store.key)
             members = {name: archive.described(path) for name, path in files.items()}
             file = _free(target, config.estate.name, at)
-            archive.write(file, Manifest(at, config.estate.name, __version__, schema, head, members), files)
+            archive.write(work, file, Manifest(at, config.estate.name, __version__, schema, head, members), files)
         made = archive.described(file)
-        return Backup(file, *made, head, () if folder else _thinned(target, config.backup.keep))
+        return Backup(file, *made, head, () if folder else _thinned(target, config))
 
 
 def copied(source: Path, target: Path) -> tuple[int, Head]:
@@ -96,9 +94,16 @@ def _on_server(name: str) -> str:
     )
 
 
-def _free(folder: Path, estate: str, at: datetime) -> Path:
+def _stem(estate: str) -> str:
+    """How the names of an estate's backups begin; those of two estates differ."""
     name = re.sub(r"[^A-Za-z0-9_.]+", "-", estate).strip("-.")[:60] or "estate"
-    stem = f"driftwarden-{name}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    # Two that are spelled alike in a file's name keep their backups in one folder.
+    alike = "" if name == estate else f"-{hashlib.sha256(estate.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return f"driftwarden-{name}{alike}-"
+
+
+def _free(folder: Path, estate: str, at: datetime) -> Path:
+    stem = f"{_stem(estate)}{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     file, number = folder / f"{stem}.tar", 0
     while file.exists():
         number += 1
@@ -106,19 +111,11 @@ def _free(folder: Path, estate: str, at: datetime) -> Path:
     return file
 
 
-def _swept(folder: Path) -> None:
-    """Takes away what backups left that were killed."""
-    for partial in folder.iterdir():
-        if _PARTIAL.fullmatch(partial.name):
-            partial.unlink(missing_ok=True)
-
-
-def _thinned(folder: Path, keep: int) -> tuple[Path, ...]:
-    """The name says when each was made; of one made twice in a second the later is the longer."""
-    files = [one for one in folder.iterdir() if _OURS.fullmatch(one.name)]
-    moment = re.compile(r"([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.tar$")
-    age = {one: (found[1], int(found[2] or 0)) for one in files if (found := moment.search(one.name))}
-    gone = sorted(age, key=age.__getitem__)[:-keep]
+def _thinned(folder: Path, config: Config) -> tuple[Path, ...]:
+    """Of this estate's. The name says when each was made; of one made twice in a second the later is the longer."""
+    ours = re.compile(re.escape(_stem(config.estate.name)) + _MOMENT)
+    age = {one: (found[1], int(found[2] or 0)) for one in folder.iterdir() if (found := ours.fullmatch(one.name))}
+    gone = sorted(age, key=age.__getitem__)[: -config.backup.keep]
     for one in gone:
         one.unlink(missing_ok=True)
     return tuple(gone)

@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 
 from agent.clean import clean
 from agent.config import Config, duration
-from agent.declare import PEOPLE_NEEDED, accepted
-from agent.model import Case
+from agent.declare import PEOPLE_NEEDED, agreed, ground, in_force
+from agent.model import Case, Directory
 from agent.store import Store, ledger, schema, versions
 from agent.store.codec import decode
 from agent.store.ledger import PRUNED
@@ -44,10 +44,11 @@ class Removed:
     """The first event that the ledger still has."""
 
 
-def prune_evidence(config: Config, store: Store, before: date, now: datetime) -> Removed:
+def prune_evidence(config: Config, store: Store, people: Directory, before: date, now: datetime) -> Removed:
     """Removes evidence that was over before that day began, UTC: all of it, or nothing.
 
-    Raises UpkeepError: it is younger than `[retention] evidence`, or fewer than two people accepted `prune DATE`.
+    Raises UpkeepError: it is younger than `[retention] evidence`, or fewer than two people who are admins now accepted
+    `prune DATE` within the last day. Raises ConfigError as `in_force` does.
     """
     oldest = now - duration(config.retention.evidence)
     at = datetime.combine(before, time(), UTC)
@@ -56,21 +57,22 @@ def prune_evidence(config: Config, store: Store, before: date, now: datetime) ->
             f"evidence is kept for {config.retention.evidence} ([retention] evidence): give a day up to "
             f"{oldest:%Y-%m-%d}; nothing was removed"
         )
-    agreed = tuple(one.by.person for one in accepted(store, f"prune {before}"))
-    if len(agreed) < PEOPLE_NEEDED:
-        by = f"; {', '.join(map(clean, agreed))} did" if agreed else ""
+    with in_force(config, store, now, keep=False) as force:
+        who = agreed(ground(config, store, people, force), f"prune {before}", now)
+    if len(who) < PEOPLE_NEEDED:
+        by = f"; {', '.join(map(clean, who))} did" if who else ""
         raise UpkeepError(
-            f"two people must accept it first, each with `driftwarden cases accept 'prune {before}'`{by}; nothing was "
-            "removed"
+            f"two people must accept it first, each with `driftwarden cases accept 'prune {before}'`, which counts for "
+            f"a day{by}; nothing was removed"
         )
     with store.database.write() as connection:
         ledger.lock(connection)
         with versions.unguarded(connection):
             rows, cut = _removed(connection, at)
-        body = {"before": str(before), "agreed": list(agreed), "rows": rows, **cut}
+        body = {"before": str(before), "agreed": list(who), "rows": rows, **cut}
         ledger.append(connection, [(PRUNED, body)], now)
         first: int = connection.scalar(select(func.min(_events.c.seq))) or 0
-    return Removed(before, agreed, rows, first)
+    return Removed(before, who, rows, first)
 
 
 def _removed(connection: Connection, at: datetime) -> tuple[dict[str, int], dict[str, Any]]:

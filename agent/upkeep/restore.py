@@ -1,6 +1,6 @@
 """A backup takes the store's place: when two people agreed, while nobody writes, and never without a trace.
 
-Hides who must agree when the store that would say so is lost, and that what is replaced stays beside the new one.
+Hides who must agree when the store that would say so is lost.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,15 +17,18 @@ from sqlalchemy import make_url
 
 from agent.clean import clean
 from agent.config import Config
-from agent.declare import PEOPLE_NEEDED, SUFFIX, accepted, ground, in_force, pick_up
+from agent.declare import PEOPLE_NEEDED, SUFFIX, ground, in_force, pick_up
+from agent.declare import agreed as counted
 from agent.declare.loosening import two_admins
 from agent.model import Acceptance, Directory
-from agent.store import Head, Store, StoreError, StoreLock, connect
+from agent.store import Store, StoreError, StoreLock, connect
+from agent.store.ledger import RESTORED
 from agent.tables import RoleName
 from agent.upkeep import archive
 from agent.upkeep.archive import KEYS, STORE, Manifest, UpkeepError, on_disk
 from agent.upkeep.keys import merged, ring_of
-from agent.upkeep.verify import RESTORED, verify
+from agent.upkeep.replace import held
+from agent.upkeep.verify import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +49,38 @@ class Restored:
 def restore(config: Config, file: Path, people: Directory, now: datetime, agreed: Path | None = None) -> Restored:
     """Puts a backup in the place of the store, after all of it was looked at.
 
-    Two people must have accepted `restore SHA256`, in the store that is there; where it cannot be opened, in signed
-    files in the folder `agreed`. Raises UpkeepError and StoreError; nothing is replaced then.
+    Two people who are admins now must have accepted `restore SHA256` within the last day and since it was last
+    restored, in the store that is there; where it cannot be opened, in signed files in the folder `agreed`. Whoever has
+    the store open goes on with the restored one. Raises UpkeepError and StoreError; nothing is replaced then.
     """
     target = _file_of(config)
     sha256 = archive.digest_of(file)
-    with (
-        on_disk("nothing was restored"),
-        _alone(target),
-        tempfile.TemporaryDirectory(prefix=".driftwarden-", dir=target.parent) as work,
-    ):
-        manifest = archive.read(file, Path(work))
+    with on_disk("nothing was restored"), _alone(target), archive.work_folder(target.parent) as work:
+        manifest = archive.read(file, work)
         if STORE not in manifest.members:
             raise UpkeepError(f"{file}: holds no store")
         if manifest.estate != config.estate.name:
             ours = clean(config.estate.name, 60)
             raise UpkeepError(f"{file}: is of the estate '{clean(manifest.estate, 60)}', and this is '{ours}'")
-        copy = Path(work) / STORE
+        copy = work / STORE
         with connect(f"sqlite:///{copy}") as store:
             _sound(store, file, manifest)
-            by, before, fence = _agreed(config, store, people, f"restore {sha256}", now, agreed)
-            store.leadership.take("restore", now, above=fence)
-            head = manifest.head
+            by, told = _agreed(config, store, people, f"restore {sha256}", now, agreed)
+        with held(target) as old:
+            before = old.head if told else None
             body = {
                 "backup": sha256,
                 "made_at": manifest.made_at.isoformat(),
-                "head": {"seq": head.seq, "hash": head.hash},
+                "head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
                 "replaced": {"seq": before.seq, "hash": before.hash} if before else None,
                 "agreed": list(by),
             }
-            store.ledger.append(RESTORED, body, now)
-        archive.synced(copy)
-        keys = _keys(config, Path(work) / KEYS)
-        replaced = _swapped(copy, target, now)
+            with connect(f"sqlite:///{copy}") as store:
+                store.leadership.take("restore", now, above=old.fence if told else 0)
+                store.ledger.append(RESTORED, body, now)
+            archive.synced(copy)
+            keys = _keys(config, work / KEYS)
+            replaced = old.replace(copy, now)
     behind = None if before is None else max(before.seq - manifest.head.seq, 0)
     return Restored(manifest, by, replaced, behind, keys)
 
@@ -118,28 +120,28 @@ def _sound(store: Store, file: Path, manifest: Manifest) -> None:
 
 def _agreed(
     config: Config, copy: Store, people: Directory, what: str, now: datetime, folder: Path | None
-) -> tuple[tuple[str, ...], Head | None, int]:
-    """Who agreed, where the ledger that is replaced ends (None: nobody can tell), and the last fence of it."""
-    store = _opened(config)
+) -> tuple[tuple[str, ...], bool]:
+    """Who agreed, and whether the store that is replaced could say so; it is lost otherwise."""
+    store = _opened(config, now)
     if store is None:
         with in_force(config, copy, now, keep=False) as force, _files(folder) as files:
-            picked = pick_up(files, ground(config, copy, people, force), now)
-            roles = force.authority.roles
+            its_ground = ground(config, copy, people, force)
+            picked = pick_up(files, its_ground, now)
         refused = [f"{one.file.name}: {one.why}" for one in picked if one.state != "taken"]
-        by = tuple(one.by.person for one in accepted(copy, what))
+        by = counted(its_ground, what, now)
         how = "; ".join(["the store cannot be opened: sign files with `driftwarden db agree`", *refused])
-        _enough(by, _two(roles), what, how)
-        return by, None, 0
+        _enough(by, force.authority.roles, what, how)
+        return by, False
     with store:
         with in_force(config, store, now, keep=False) as force:
-            roles = force.authority.roles
-        by = tuple(one.by.person for one in accepted(store, what))
-        _enough(by, _two(roles), what, f"each with `driftwarden cases accept '{what}'`")
+            by = counted(ground(config, store, people, force), what, now)
+        _enough(
+            by, force.authority.roles, what, f"each with `driftwarden cases accept '{what}'`, which counts for a day"
+        )
         for said in store.declarations.listed():
             if isinstance(said, Acceptance) and said.what == what:
                 copy.declarations.add([("restore.accepted", said)], store.declarations.statement(said.id))
-        leader = store.leadership.seen()
-        return by, store.ledger.head(), leader.fence if leader else 0
+        return by, True
 
 
 @contextmanager
@@ -151,7 +153,7 @@ def _files(folder: Path | None) -> Iterator[Path]:
         yield Path(work)
 
 
-def _opened(config: Config) -> Store | None:
+def _opened(config: Config, now: datetime) -> Store | None:
     """The store that is there; None: it is lost, or so damaged that it cannot say who agreed."""
     if not _file_of(config).exists():
         return None
@@ -159,41 +161,21 @@ def _opened(config: Config) -> Store | None:
         store = connect(config.store_url())
     except StoreError:
         return None
-    try:
+    with ExitStack() as unless_sound, suppress(StoreError):  # as damaged as one that does not open
+        unless_sound.callback(store.close)
         if not store.ledger.verify().faults:
-            return store
-    except StoreError:
-        pass  # as damaged as one that does not open
-    store.close()
+            with in_force(config, store, now, keep=False):
+                unless_sound.pop_all()
+                return store
     return None
 
 
-def _enough(by: tuple[str, ...], needed: bool, what: str, how: str) -> None:
-    if needed and len(by) < PEOPLE_NEEDED:
+def _enough(by: tuple[str, ...], roles: Mapping[RoleName, tuple[str, ...]], what: str, how: str) -> None:
+    if two_admins(dict(roles.items())) and len(by) < PEOPLE_NEEDED:
         said = f", and {', '.join(map(clean, by))} did" if by else ""
         raise UpkeepError(f"two admins must agree to '{what}'{said}: {how}; nothing was restored")
-
-
-def _two(roles: Mapping[RoleName, tuple[str, ...]]) -> bool:
-    return two_admins(dict(roles.items()))
 
 
 def _keys(config: Config, file: Path) -> int:
     """The backup's keys stand behind ours: what they sealed is recognised, what is new is sealed under ours."""
     return merged(config.path(config.store.key), ring_of(file)) if file.exists() else 0
-
-
-def _swapped(copy: Path, target: Path, now: datetime) -> Path | None:
-    """The old one goes aside with its journal; between two renames there is no store, which a scan would make anew."""
-    aside = target.with_name(f"{target.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    there = target.exists()
-    if there:
-        for end in ("-journal", "-wal", "-shm"):
-            beside = target.with_name(f"{target.name}{end}")
-            if beside.exists():
-                beside.replace(aside.with_name(f"{aside.name}{end}"))
-        aside.hardlink_to(target)
-    archive.owned_as(copy, target if there else target.parent)
-    copy.replace(target)
-    archive.synced(target.parent)
-    return aside if there else None

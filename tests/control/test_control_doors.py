@@ -50,7 +50,6 @@ def who(user: str, uid: int) -> str:
         ("x", 1001, "dana"),
         ("priya", 1002, "kim"),
         ("erik", 1009, "erik"),
-        ("dana.k", 1010, "dana"),
         ("x", 1003, "erik"),
     ],
 )
@@ -67,7 +66,8 @@ def test_a_user_is_a_person(user: str, uid: int, person: str) -> None:
         ("dana", 61184, "you are nobody here"),  # a service for as long as it runs
         ("dana", NOBODY, "whoever the kernel cannot name"),
         ("both", 1003, "says you (both, uid 1003) are erik and kim: cannot tell"),
-        ("twin.a", 1010, "'twin.a' is other and twin in the identity map"),
+        ("dana.k", 1010, "you are nobody here (dana.k, uid 1010)"),  # so the ticket system calls her
+        ("twin.a", 1010, "you are nobody here"),
         ("gone", 1010, "you are nobody here"),
         ("", 1010, "you are nobody here (no name, uid 1010)"),
         ("\x1b[2J", 1010, "(⟨U+001B⟩[2J, uid 1010)"),
@@ -81,7 +81,8 @@ def test_a_user_is_nobody(user: str, uid: int, why: str) -> None:
 
 def test_what_is_kept_of_a_speaker() -> None:
     proof = peer("dana", 1001, MAPPED, DIRECTORY, NOW, "host, pid 7").proof
-    assert (proof.how, proof.principal, proof.evidence) == ("socket", "dana (uid 1001)", "host, pid 7")
+    assert (proof.how, proof.principal, proof.evidence) == ("socket", "dana", "host, pid 7")
+    assert peer("", 1001, MAPPED, DIRECTORY, NOW, "").principal == "uid:1001"
 
 
 # --- who somebody is takes two people to change ---------------------------------------------------------------

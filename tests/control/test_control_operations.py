@@ -228,7 +228,7 @@ def test_an_emergency_by_people_without_keys(asked: Asked, folder: Path) -> None
         said = store.declarations.listed()
         events = [event for event in store.ledger.events() if event.kind.startswith("breakglass.")]
     assert [(one.by.how, one.by.person) for one in said] == [("socket", who) for who in ("dana", "dana", "kim")]
-    assert said[0].by.principal == f"(uid {UIDS['dana']})"
+    assert said[0].by.principal == f"uid:{UIDS['dana']}"
     assert said[0].by.evidence == f"host, pid 4711, uid {UIDS['dana']}"
     assert [event.body["note"] for event in events] == ["at the socket"] * 3
 

@@ -32,6 +32,9 @@ grace = "1s"
 """
 
 
+SCANNING = QUIET.replace('scan = ""', 'scan = "6h"', 1) + '[trail]\nsource = "trail"\n'
+
+
 def nowhere(url: str) -> dict[str, str]:
     """Variables that send AWS clients to a place where nothing is."""
     return {
@@ -115,8 +118,8 @@ def test_a_life(config: Path) -> None:
 
 
 def test_who_leads(config: Path, silent: str) -> None:
-    """One works, the others wait; a stopped leader is fenced out, a killed one takes its children along."""
-    config.write_text(QUIET.replace('scan = ""', 'scan = "6h"', 1) + '[trail]\nsource = "trail"\n')
+    """One works, the other waits; a leader that is stopped is fenced out, and its children go."""
+    config.write_text(SCANNING)
     with daemons(config, LIMITS, nowhere(silent)) as start:
         first = start()
         assert first.wait_logged("leads")["fence"] == 1
@@ -135,18 +138,27 @@ def test_who_leads(config: Path, silent: str) -> None:
         assert first.wait() == 1
         assert f"/{second.process.pid}" in first.logged("fenced out")[0]["leader"]
         wait_for(lambda: not exists(hung), "the end of the first one's child")
-
-        third = start()
-        third.wait_told("STATUS", "standby")
         assert exists(begun)
-        second.signal(signal.SIGKILL)
-        assert third.wait_logged("leads")["fence"] == 3
-        wait_for(lambda: not exists(begun), "the end of the second one's child")
-        third.wait_logged("job begun", job="scan")
-        third.signal(signal.SIGTERM)
-        assert third.wait() == 0  # its scan hangs: it is ended after the grace
-        assert third.logged("job broken off", job="scan")
-        assert len(third.logged("job begun", job="scan")) == 1
+
+
+@pytest.mark.sweep
+def test_a_leader_that_is_killed(config: Path, silent: str) -> None:
+    """It takes its children along; what broke off is begun anew by the next, and broken off again at its end."""
+    config.write_text(SCANNING)
+    with daemons(config, LIMITS, nowhere(silent)) as start:
+        first = start()
+        begun = first.wait_logged("job begun", job="scan")["pid"]
+        second = start()
+        second.wait_told("STATUS", "standby")
+        assert exists(begun)
+        first.signal(signal.SIGKILL)
+        assert second.wait_logged("leads")["fence"] == 2
+        wait_for(lambda: not exists(begun), "the end of the first one's child")
+        second.wait_logged("job begun", job="scan")
+        second.signal(signal.SIGTERM)
+        assert second.wait() == 0  # its scan hangs: it is ended after the grace
+        assert second.logged("job broken off", job="scan")
+        assert len(second.logged("job begun", job="scan")) == 1
     with connect(f"sqlite:///{config.parent}/driftwarden.db") as store:
         job = store.jobs.all()["scan"]
         assert (job.runs, job.ended_at) == (0, None)  # the next daemon begins it at once

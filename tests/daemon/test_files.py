@@ -25,11 +25,13 @@ class Watching:
         self.folder = folder
         for name in ("rules", "exceptions", "shop/modules", "tickets/cases", "reports"):
             (folder / name).mkdir(parents=True)
-        self.write("driftwarden.toml", "rules/a.yaml", "shop/main.tf", "tickets/CHG-1.yaml")
+        self.write("driftwarden.toml", "rules/a.yaml", "shop/main.tf", "tickets/CHG-1.yaml", "freezes.ics")
         self.files = Files(SOON)
         self.given = Given(
             Config(),
-            policy=(folder / "driftwarden.toml", folder / "rules", folder / "exceptions"),
+            policy=tuple(
+                folder / name for name in ("driftwarden.toml", "rules", "exceptions", "freezes.ics", "k.revoked")
+            ),
             code=(folder / "shop",),
             tickets=(folder / "tickets",),
             ours=(folder / "shop" / "reports",),
@@ -70,6 +72,8 @@ def test_saves(watched: Watching) -> None:
         ("driftwarden.toml", "policy"),
         ("rules/a.yaml", "policy"),
         ("exceptions/new.yml", "policy"),
+        ("freezes.ics", "policy"),
+        ("k.revoked", "policy"),
         ("shop/modules/x.tf", "code"),
         ("shop/terraform.tfstate", "code"),
         ("tickets/CHG-2.yaml", "tickets"),

@@ -136,8 +136,9 @@ def test_without_a_scan_it_is_not_ready(tmp_path: Path) -> None:
         (replace(LEADER, role="starting", fence=0), "leader", "this daemon is starting"),
         (replace(LEADER, role="stopping"), "leader", "this daemon is stopping"),
         (replace(LEADER, fence=0), "leader", "this daemon leads, with fence 0"),
+        (replace(LEADER, role="standby", stuck="run `kill -KILL 7`"), "leader", "run `kill -KILL 7`"),
     ],
-    ids=["loop", "store", "starting", "stopping", "no fence"],
+    ids=["loop", "store", "starting", "stopping", "no fence", "stuck"],
 )
 def test_what_is_wrong_with_the_daemon_is_named(ready: Daemon, vitals: Vitals, name: str, why: str) -> None:
     ready.vitals = vitals

@@ -98,3 +98,32 @@ def test_a_child_that_breaks_down_is_no_scan_that_found_something(work: Work) ->
     assert work.store.jobs.all()["scan"].status == "ok"
     assert not work.lanes.ended(child, -9).ok
     assert "it was ended by signal 9" in work.store.jobs.all()["scan"].error
+
+
+def test_a_batch_that_fails_is_a_failure_of_the_event_path_until_one_does_not(work: Work) -> None:
+    """Also where it failed under the daemon before."""
+    for _ in range(2):
+        work.lanes.told(EVENTS, "no access to the queue")
+    job = work.store.jobs.all()[EVENTS]
+    assert (job.status, job.error, job.failures) == ("failed", "no access to the queue", 2)
+    for lanes in (work.lanes, Lanes(Children(print, print), work.store, Path("x.toml"), 2, LIMITS)):
+        work.store.jobs.ended(EVENTS, datetime.now(UTC), "failed", "no access to the queue")
+        lanes.told(EVENTS, "")
+        job = work.store.jobs.all()[EVENTS]
+        assert (job.status, job.error) == ("ok", "")
+        lanes.told(EVENTS, "")
+        assert work.store.jobs.all()[EVENTS] == job, "what goes on well is not written down each time"
+
+
+def test_a_job_that_ends_without_having_done_its_work_failed(work: Work) -> None:
+    """The trail where no source could be read; the event path whose last batch failed."""
+    with subprocess.Popen(["true"]) as process:
+        trail, events = (Child(job, process, datetime.now(UTC), time.monotonic(), 60.0) for job in ("trail", EVENTS))
+    trail.answer = b"null"
+    trail.said.append("driftwarden: s3://acme-trail: access denied")
+    assert not work.lanes.ended(trail, 3).ok
+    assert "access denied" in work.store.jobs.all()["trail"].error
+    assert work.lanes.ended(trail, 0).ok
+    events.answer = b'{"messages": 0, "error": "no access to the queue"}'
+    assert not work.lanes.ended(events, 0).ok
+    assert "no access to the queue" in work.store.jobs.all()[EVENTS].error

@@ -9,7 +9,7 @@ import pytest
 from agent.config import Config
 from agent.cron import Every, when
 from agent.daemon.pulse import Heart
-from agent.daemon.schedule import Plan, Schedule, first_due, plans
+from agent.daemon.schedule import Plan, Schedule, at_work, first_due, plans
 from agent.store.jobs import Job
 from agent.tables import BackupConfig, ScheduleConfig, Stack
 
@@ -40,6 +40,8 @@ def ran(began: datetime, plan: Plan = SCAN) -> Job:
         (REPORT, ran(NOW - 12 * DAY, REPORT), NOW - 11 * DAY - 4 * HOUR),
         (SCAN, replace(ran(NOW - HOUR), ended_at=None), NOW),  # broke off
         (SCAN, replace(ran(NOW - HOUR), ended_at=NOW - 2 * HOUR), NOW),
+        (REPORT, replace(ran(NOW - HOUR, REPORT), status="failed"), NOW),  # next week is too late
+        (REPORT, at_work(replace(ran(NOW - HOUR, REPORT), status="failed"), NOW), NOW + 3 * DAY - 4 * HOUR),
         (SCAN, ran(NOW + HOUR), NOW + 6 * HOUR),  # the clock was set back
         (SCAN, ran(NOW + 30 * DAY), NOW + 6 * HOUR),
     ],

@@ -103,6 +103,8 @@ def test_the_event_path_is_counted() -> None:
         traffic.take(line)
     traffic.take(b'{"messages": 1, "lag": null}')
     assert (traffic.messages, traffic.lag) == (4, 2.5)
+    assert traffic.take(b'{"messages": 2, "lag": 0.5, "error": "no access to the queue"}') == "no access to the queue"
+    assert (traffic.messages, traffic.lag) == (6, None)
 
 
 # --- children --------------------------------------------------------------------------------------------------

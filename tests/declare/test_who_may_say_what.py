@@ -42,10 +42,12 @@ from agent.declare import (
     needs_two,
     nonce,
     open_window,
+    peer,
     released,
     reply,
     review,
     roles_of,
+    spoken,
     writer,
 )
 from agent.declare.shown import stage
@@ -543,6 +545,16 @@ def test_a_hold_is_released_by_two_people(store: Store) -> None:
     assert {one.by.person for one in accepted(store, what)} == {"kim", "erik"}
     assert released(store) == (CASE,)
     assert [event.kind for event in store.ledger.events()][-2:] == ["hold.accepted", "hold.accepted"]
+
+
+def test_a_user_who_is_moved_to_another_person_is_not_two(store: Store) -> None:
+    """Whoever edits the identity map, or `[daemon] people`, makes nobody of one Unix user two people."""
+    for person in ("kim", "erik"):
+        one = peer("mallory", 1001, {"uid:1001": person}, DIRECTORY, LATER, "pid 7")
+        said = Accepted(at=LATER, estate="shop", nonce=nonce(), what=(DIGEST,))
+        with contextlib.suppress(Refused):
+            spoken(ground(store), one, said, LATER)
+    assert [one.by.person for one in accepted(store, DIGEST)] == ["kim"]
 
 
 def test_several_holds_at_once_or_none(store: Store) -> None:

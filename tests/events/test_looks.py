@@ -1,24 +1,29 @@
 """Scans of less than the whole estate, and what becomes of two scans that read at the same time."""
 
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import small_estate
-from small_estate import Estate
+from small_estate import ACCOUNT, REGION, Estate
 
+from agent import child
 from agent.child import scan_in_child
 from agent.config import Config, ConfigError, aws_environment, load
 from agent.demo.recorder import Recorder
-from agent.gather import Gathered, unjudged
+from agent.gather import Gathered
 from agent.gather.collected import Grounds, grounds
 from agent.gather.focused import asked_of
 from agent.gather.means import Means
-from agent.gather.unjudged import Marked, Unjudged
+from agent.gather.unjudged import Unjudged
+from agent.live.requests import CallError, Requests
 from agent.model import Entry, Identity
-from agent.run import Done, run, run_look
-from agent.store import Fenced, Kept, Store, connect
+from agent.motion import TYPE
+from agent.run import Done, TrailUnreadError, run, run_look
+from agent.store import Fenced, Kept, ScanCommit, Store, connect
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,9 @@ def test_a_change_that_a_whole_scan_read_too_early_keeps_its_case(estate: Estate
         assert look(estate) is not None
 
     done = whole(estate, changed)
-    assert done.scan.findings == ()
+    assert (done.scan.findings, done.scan.status, done.document["status"]) == ((), "violations", "violations")
+    with store_of(estate) as store:
+        assert [one["id"] for one in done.document["findings"]] == list(store.findings.open())
     assert outcomes(estate) == {"orders": "unauthorised"}
     assert len(estate.tickets) == 1
     with store_of(estate) as store:
@@ -80,6 +87,71 @@ def test_a_change_that_a_whole_scan_read_too_early_keeps_its_case(estate: Estate
     again = estate.scan()
     assert {one.key.id for one in again.scan.findings} == {"orders"}
     assert len(estate.tickets) == 1
+
+
+def test_a_whole_scan_beside_a_look_at_what_is_open_tells_the_same_as_alone(estate: Estate) -> None:
+    estate.set_timeout(5)
+    alone = estate.scan()
+
+    def again() -> None:
+        assert look(estate, "open") is not None
+
+    beside = whole(estate, again)
+    assert beside.scan.focus.without
+    assert shown(beside) == shown(alone)
+    assert outcomes(estate) == {"orders": "unauthorised"}
+
+
+def shown(done: Done) -> dict[str, Any]:
+    """What its document says of what is open."""
+    said = done.document
+    found = {name: said[name] for name in ("status", "drifts")}
+    found |= {name: said["coverage"][name] for name in ("declared", "compared", "live")}
+    violations = [(one["id"], sorted(each["rule"] for each in one["violations"])) for one in said["findings"]]
+    return found | {"violations": violations, "cases": [one["key"] for one in said["cases"]]}
+
+
+def test_a_scan_of_a_clock_that_was_ahead_overtakes_no_look(estate: Estate) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=30)
+    estate.scan()
+    with store_of(estate) as store:
+        store.scans.begin("ahead", ahead, "", "", "whole")
+        orders = store.readings.accepted().keys()
+        store.scans.commit(ScanCommit("ahead", ahead, "clean", b"{}", kind="whole", read_at=ahead))
+        store.scans.begin("look", ahead, "", "", "trail")
+        commit = ScanCommit("look", ahead, "clean", b"{}", kind="trail", read_at=ahead, looked=tuple(orders))
+        assert orders
+        store.scans.commit(commit)
+    estate.set_timeout(5)
+    found = look(estate)
+    assert found is not None
+    assert outcomes(estate) == {"orders": "unauthorised"}
+    after = estate.scan()
+    assert (after.scan.focus.without, after.scan.status) == (frozenset(), "violations")
+
+
+def test_what_a_look_could_not_read_is_left_to_the_whole_scan(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a resource that a part of could not be read: who leaves one of them out must leave them all."""
+    estate.scan()
+    pages = Requests.pages
+
+    def refused(self: Requests, service: str, operation: str, arguments: Mapping[str, Any]) -> Any:
+        if operation in ("get_queue_url", "get_queue_attributes"):
+            raise CallError(f"{service}:{operation}", "AccessDenied", "")
+        return pages(self, service, operation, arguments)
+
+    def changed() -> None:
+        estate.set_timeout(5)
+        with monkeypatch.context() as patch:
+            patch.setattr(Requests, "pages", refused)
+            found = look(estate)
+        assert found is not None
+        assert found.scan.gaps
+        with store_of(estate) as store:
+            assert not {key for key in store.looks.since(found.scan.read_at, datetime.now(UTC)) if key.id == "orders"}
+
+    done = whole(estate, changed)
+    assert not {key for key in done.scan.focus.without if key.id == "orders"}
 
 
 def test_what_was_put_back_while_a_whole_scan_read_is_not_opened_again(estate: Estate) -> None:
@@ -137,7 +209,7 @@ def test_a_look_at_the_trail_finds_what_came_since(estate: Estate) -> None:
     with store_of(estate) as store:
         kinds = [one.kind for one in store.scans.last()]
         assert kinds == ["trail", "whole"]
-        assert {key.id for key in store.looks.since(found.scan.read_at)} == {"orders"}
+        assert {key.id for key in store.looks.since(found.scan.read_at, datetime.now(UTC))} == {"orders"}
         # What is shown as the state of the estate is what was found of all of it.
         assert b'"clean"' in (store.scans.document() or b"")
     assert len(estate.tickets) == 1
@@ -150,6 +222,7 @@ def test_a_stack_what_is_open_and_what_people_said(estate: Estate) -> None:
     stack = look(estate, "stack:shop")
     assert stack is not None
     assert [one.verdict.outcome for one in stack.scan.findings] == ["pending"]
+    assert {one.type for one in stack.scan.focus.keys or ()} > {TYPE}  # what became of its state is looked at too
     with estate.recorder.paused():
         estate.set_timeout(30)
     still = look(estate, "remind")
@@ -158,6 +231,68 @@ def test_a_stack_what_is_open_and_what_people_said(estate: Estate) -> None:
     again = look(estate, "open")
     assert again is not None
     assert (again.scan.findings, outcomes(estate)) == ((), {})
+
+
+def test_a_call_on_nobody_knows_what_is_judged_by_the_look_that_it_comes_to(estate: Estate) -> None:
+    assert estate.scan().scan.status == "clean"
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    dana = Identity("IAMUser", arn=f"arn:aws:iam::{ACCOUNT}:user/dana", name="dana")
+    odd = Entry("odd", "change", at, "acm:ImportSomething", dana, account=ACCOUNT, region=REGION)
+    with store_of(estate) as store:
+        Unjudged(store).mark([odd])
+        store.journal.keep("feed", Kept([odd]), at)
+    found = look(estate)
+    assert found is not None
+    assert [(one.change.event_ids, one.verdict.outcome) for one in found.scan.changes] == [(("odd",), "unauthorised")]
+
+
+def test_that_the_trail_had_nothing_new_is_written_down_now_and_then(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate.scan()
+
+    def kinds() -> list[str]:
+        with store_of(estate) as store:
+            return [one.kind for one in store.scans.last() if one.finished_at and one.status == "clean"]
+
+    assert look(estate) is None
+    assert kinds() == ["whole"]
+    monkeypatch.setattr("agent.run.QUIET", timedelta())
+    assert look(estate) is None
+    assert kinds() == ["trail", "whole"]
+
+
+def test_a_trail_that_cannot_be_read_is_no_good_look(estate: Estate) -> None:
+    estate.scan()
+    (estate.folder / "trail").rename(estate.folder / "elsewhere")
+    with pytest.raises(TrailUnreadError, match="trail"):
+        look(estate)
+    with aws_environment(estate.variables):
+        told = subprocess.run(
+            child.command(estate.config, look="trail"), capture_output=True, text=True, check=False, timeout=60
+        )
+    assert (told.returncode, told.stdout) == (3, "null")
+    assert "the trail could not be read" in told.stderr
+    (estate.folder / "elsewhere").rename(estate.folder / "trail")
+    assert look(estate) is None
+
+
+def test_what_is_open_in_a_region_that_is_read_no_more_stays_open(estate: Estate) -> None:
+    far = "eu-west-1"
+    with estate.recorder.paused():
+        sqs = estate.client("eve", "sqs", far)
+        url = sqs.create_queue(QueueName="exfil")["QueueUrl"]
+    said = estate.config.read_text()
+    estate.configure(said.replace(f'id = "{ACCOUNT}"\n', f'id = "{ACCOUNT}"\nregions = ["{REGION}", "{far}"]\n'))
+    estate.scan()
+    assert set(outcomes(estate)) == {"exfil"}
+    estate.configure(said)
+    done = estate.scan()
+    with estate.recorder.paused():
+        sqs.delete_queue(QueueUrl=url)
+    assert set(outcomes(estate)) == {"exfil"}
+    assert [str(one.scope) for one in done.scan.gaps if "any more" in one.why] == [f"{ACCOUNT}/{far}/*/*"]
+    assert done.scan.status == "incomplete"
 
 
 def test_as_a_process(estate: Estate) -> None:
@@ -190,52 +325,3 @@ def test_what_can_be_looked_at(estate: Estate) -> None:
     texts = ("whole", "trail", "open", "remind", "stack:shop")
     found = [(one.kind, one.stack) for one in (asked_of(text, config) for text in texts)]
     assert found == [("whole", ""), ("trail", ""), ("open", ""), ("remind", ""), ("stack", "shop")]
-
-
-# --- what waits ----------------------------------------------------------------------------------------------
-
-NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
-
-
-def entry(event: str, time: datetime = NOON) -> Entry:
-    return Entry(event, "change", time, "sqs:SetQueueAttributes", Identity("IAMUser"))
-
-
-def test_what_is_marked_waits_until_it_is_judged(tmp_path: Path) -> None:
-    with connect(f"sqlite:///{tmp_path}/store.db") as store:
-        waiting = Unjudged(store)
-        assert not waiting.found()
-        waiting.mark([entry("a"), entry("b")])
-        first = waiting.found()
-        waiting.mark([entry("c")])
-        assert first == Marked(frozenset("ab"))
-        assert (first.covers(["x", "a"], NOON), first.covers(["x"], NOON)) == (True, False)
-        waiting.judged(first, waiting=["b"])
-        assert waiting.found() == Marked(frozenset("bc"))
-        Unjudged(store, after=NOON).mark([entry("d"), entry("e", NOON + timedelta(seconds=1))])
-        assert waiting.found() == Marked(frozenset("bce"))
-
-
-def test_what_our_clock_says_has_not_happened_waits_on(tmp_path: Path) -> None:
-    later = entry("later", NOON + timedelta(hours=1))
-    with connect(f"sqlite:///{tmp_path}/store.db") as store:
-        waiting = Unjudged(store)
-        waiting.mark([entry("now"), later])
-        store.journal.keep("feed", Kept([entry("now"), later]), NOON)
-        assert waiting.due(NOON) == Marked(frozenset(["now"]))
-        waiting.judged(waiting.due(NOON))
-        assert not waiting.due(NOON)
-        assert waiting.due(later.time) == Marked(frozenset(["later"]))
-
-
-def test_more_than_can_be_named_wait_by_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unjudged, "MOST", 3)
-    with connect(f"sqlite:///{tmp_path}/store.db") as store:
-        waiting = Unjudged(store)
-        waiting.mark([entry("a")])
-        waiting.mark([entry(f"{n}", NOON + timedelta(minutes=n)) for n in range(5)])
-        found = waiting.found()
-        assert found == Marked(frozenset("a"), NOON)
-        assert found.covers(["x"], NOON + timedelta(minutes=4))
-        waiting.judged(found)
-        assert not waiting.found()

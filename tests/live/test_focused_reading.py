@@ -13,8 +13,10 @@ from zipfile import ZipFile
 import boto3
 import pytest
 
+from agent.live import aws
 from agent.live.aws import read
 from agent.live.requests import Calls
+from agent.live.sought import Sought
 from agent.model import Resource, Snapshot
 from agent.resources import Spec, load
 from tests.live.conftest import Answer, Asked, SmallAws, error
@@ -272,10 +274,27 @@ def test_what_is_refused_by_name_is_a_gap_and_nothing_is_gone(small_aws: SmallAw
     small_aws.told = told
     fresh = boto3.Session("AKIDTEST", "secret", region_name=REGION)
     assert [one.attributes["tags_all"] for one in seen(fresh, SPECS["aws_sqs_queue"], "a").resources] == [TAGS]
-    found = seen(fresh, SPECS["aws_sqs_queue"], "a", "b")
-    assert found.resources == ()
-    assert [(gap.scope.type, gap.scope.id) for gap in found.gaps] == [("aws_sqs_queue", "*")]
-    assert "GetQueueUrl: AccessDeniedException" in found.gaps[0].why
+    url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/b"
+    found = seen(fresh, SPECS["aws_sqs_queue"], "a", "b", url)
+    assert [one.key.id for one in found.resources] == ["a"]
+    assert [(gap.scope.type, gap.scope.id) for gap in found.gaps] == [("aws_sqs_queue", name) for name in ("b", url)]
+    assert all("GetQueueUrl: AccessDeniedException" in gap.why for gap in found.gaps)
+
+
+def test_where_many_are_refused_not_each_is_asked_for_by_itself(
+    small_aws: SmallAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "_REFUSED", 3)
+    small_aws.told = lambda asked: error("AccessDeniedException", 403)
+    found = seen(boto3.Session("AKIDTEST", "secret", region_name=REGION), SPECS["aws_sqs_queue"], *"abcdefgh")
+    assert [gap.scope.id for gap in found.gaps] == ["*"]
+    assert dict(small_aws.asked)["GetQueueUrl"] == 1 + 3
+
+
+def test_a_part_of_what_is_refused_is_a_gap_too() -> None:
+    sought = Sought(SPECS, {"aws_iam_role": frozenset({"app", "[x]"}), "aws_iam_role_policy": frozenset()})
+    assert sought.meant("aws_iam_role", "[x]") == ("[[]x]",)
+    assert sought.meant("aws_iam_role_policy", "app") == ("app|*",)
 
 
 def test_a_listed_item_that_shows_no_name_is_read_to_be_sure(small_aws: SmallAws) -> None:

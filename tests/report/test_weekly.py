@@ -29,6 +29,7 @@ from agent.report.weekly.making import canonical
 from agent.report.weekly.page import subject
 from agent.report.weekly.wording import long, spark, unchecked
 from agent.store import ScanCommit, Store, connect
+from agent.store.schedules import Schedule, note
 from agent.tables import ScheduleConfig
 
 WEEKS = (story.QUIET, story.BAD, story.DARK)
@@ -175,6 +176,74 @@ def test_times_in_which_nothing_ran(empty: Store, tmp_path: Path) -> None:
     assert "Nothing ran from Mon 02 Nov 09:00 to Mon 02 Nov 13:00 (4 h)" in lines
     assert "1 scan of the estate began and did not end" in lines
     assert any(line.startswith("The week is not over") for line in lines)
+
+
+NOT_CHECKED: dict[str, tuple[dict[str, Any], str]] = {
+    "incomplete": (
+        {"other": {"trail": {"begun": 2000, "ended": 2000, "incomplete": 7}}},
+        "7 scans of what the trail touched left something unread",
+    ),
+    "coverage": (
+        {"coverage": {"compared": 12, "declared": 100, "percent": 12, "least": {"percent": 12, "at": ""}}},
+        "88 declared resources of 100 not compared with what is there (12 % covered)",
+    ),
+    "coverage-once": (
+        {
+            "coverage": {
+                "compared": 100,
+                "declared": 100,
+                "percent": 100,
+                "least": {"percent": 30, "at": "2026-10-20T08:00:00Z"},
+            }
+        },
+        "Only 30 % of declared resources compared Tue 20 Oct 10:00",
+    ),
+    "trail": (
+        {"trail": {"gaps": {"count": 0}, "lag": {"seconds": 432_000, "at": "2026-10-20T08:00:00Z"}, "silent": 0}},
+        "The newest event in the trail was 5 d old Tue 20 Oct 10:00: what happened after it was not known",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_CHECKED)
+def test_what_was_not_read_is_said_of_a_week_that_is_clean_otherwise(made: Mapping[str, Weekly], name: str) -> None:
+    figures = made[story.QUIET].figures
+    assert unchecked(figures) == []
+    more, line = NOT_CHECKED[name]
+    told = {**figures, "checked": {**figures["checked"], **more}}
+    assert unchecked(told) == [line]
+    assert "incomplete" in subject(told)
+
+
+def test_a_week_is_held_against_the_schedule_it_had(empty: Store, tmp_path: Path) -> None:
+    """Whoever loosens the schedule afterwards makes no silence of the past go away."""
+    for _ in range(2):
+        note(empty.settings, Schedule("12h", "30m", "Europe/Berlin"), at("2026-10-01 00:00"))
+    for day in (2, 3, 7, 8):
+        name, when = f"whole-{day}", at(f"2026-11-{day:02} 13:01")
+        empty.scans.begin(name, when, "c" * 64, "r" * 64)
+        empty.scans.commit(ScanCommit(name, when + MINUTE, "clean", b"{}"))
+    before = make(config(tmp_path), empty, story.NOW, week(story.DARK)).figures
+    assert (before["checked"]["planned"], before["checked"]["ended"]) == (14, 4)
+    assert len(before["checked"]["silences"]) == 3
+    today = config(tmp_path, schedule=ScheduleConfig(timezone="Europe/Berlin", scan="7d"))
+    assert make(today, empty, story.NOW, week(story.DARK)).figures == before
+    note(empty.settings, Schedule("7d", "30m", "Europe/Berlin"), story.NOW)
+    assert make(today, empty, story.NOW, week(story.DARK)).figures["checked"] == before["checked"]
+    # The week in which it was changed, and changed again: each day by its own.
+    note(empty.settings, Schedule("", "30m", "Europe/Berlin"), at("2026-11-11 00:00"))
+    note(empty.settings, Schedule("6h", "30m", "Europe/Berlin"), at("2026-11-14 00:00"))
+    figures = make(today, empty, at("2026-11-16 08:00"), week("2026-W46")).figures
+    # Once on Monday by 12 hours; every 7 days is on Thursdays, when nothing was planned; two days by 6 hours.
+    assert figures["checked"]["planned"] == 1 + 8
+    assert "No scan of the whole estate was planned from Wed 11 Nov 00:00 to Sat 14 Nov 00:00" in unchecked(figures)
+    assert [(one["week"], one["planned"]) for one in figures["trends"]][-2:] == [("2026-W45", 14), ("2026-W46", 9)]
+    assert [one["why"] for one in figures["policy"]["changes"]] == [
+        f"scans of the estate: {said}, of the trail: 30m" for said in ("7d", "never", "6h")
+    ]
+    told = [one for one in empty.ledger.events() if one.kind.startswith("schedule.")]
+    assert [one.kind for one in told] == ["schedule.begun", *["schedule.changed"] * 3]
+    assert told[-1].body["schedule"] == {"scan": "6h", "trail": "30m", "timezone": "Europe/Berlin"}
 
 
 # --- what needs a decision -------------------------------------------------------------------------------------

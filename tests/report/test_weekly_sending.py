@@ -118,6 +118,33 @@ def test_a_server_that_is_down_keeps_the_report_and_is_tried_again(office: Post,
     assert len(box.taken) == 1
 
 
+def test_who_is_refused_for_now_gets_it_later_and_nobody_gets_it_twice(
+    office: Post, store: Store, tmp_path: Path
+) -> None:
+    gone = "gone@acme.example"
+    box = Postbox(refuses=frozenset({gone}), later=frozenset({TO[1]}))
+    settings = given(tmp_path, office.open(box, "none"), report=ReportConfig(to=(*TO, gone)))
+    for hour in range(2):
+        with pytest.raises(MailError, match=rf"not yet taken for {TO[1]}: 450 4\.2\.1 greylisted") as failed:
+            weekly_job(settings, store, story.NOW + hour * HOUR)
+        assert not failed.value.permanent
+        assert gone not in str(failed.value)  # nobody tries that one again
+        assert [to for to, _ in box.taken] == [[TO[0]]]
+    box.later = frozenset()
+    Life(store, runs=50).look(story.NOW)  # by now the week says something else: the letter is the one the other got
+    done = weekly_job(settings, store, story.NOW + 2 * HOUR)
+    assert (done.sent, done.sent_before, dict(done.refused)) == (True, story.NOW, {})
+    assert [to for to, _ in box.taken] == [[TO[0]], [TO[1]]]
+    assert box.taken[0][1] == box.taken[1][1]
+    assert not weekly_job(settings, store, story.NOW + 3 * HOUR).sent
+    told = [one.body for one in store.ledger.events() if one.kind == "report.sent"]
+    assert [(one["to"], one["refused"], one.get("again", [])) for one in told] == [
+        ([*TO, gone], [gone, TO[1]], [TO[1]]),
+        ([TO[1]], [TO[1]], [TO[1]]),
+        ([TO[1]], [], []),
+    ]
+
+
 def test_where_nobody_is_named_it_is_written_and_not_sent(store: Store, tmp_path: Path) -> None:
     settings = given(tmp_path, 1, report=ReportConfig())
     done = weekly_job(settings, store, story.NOW)

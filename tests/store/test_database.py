@@ -1,9 +1,13 @@
 """Opening a store: what is created, how it is set, and what is refused."""
 
+import errno
+import fcntl
 import os
 import sqlite3
 import stat
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +85,60 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "new" / "store.db").stat().st_mode) == 0o600
+
+
+def locks_on(path: Path) -> int:
+    """How many locks the kernel knows of this process on a file."""
+    its_own = f":{path.stat().st_ino} "
+    held = Path("/proc/locks").read_text().splitlines()
+    return sum("POSIX" in one and f" {os.getpid()} " in one and its_own in one for one in held)
+
+
+@pytest.mark.parametrize("mode", ["truncate", "wal"])
+def test_opening_it_again_drops_no_lock(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To close any handle on the file would, and another process would then take the WAL away that this one writes."""
+    monkeypatch.setattr(database, "journal_mode", lambda version: mode)
+    path, url = tmp_path / "store.db", f"sqlite:///{tmp_path}/store.db"
+    with connect(url) as first, first.database.read() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM events").all()
+        before = locks_on(path)
+        with connect(url):
+            pass
+        assert locks_on(path) == before > 0
+
+
+def test_a_link_to_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
+    (tmp_path / "store.db").symlink_to(tmp_path / "elsewhere.db")
+    connect(f"sqlite:///{tmp_path}/store.db").close()
+    assert stat.S_IMODE((tmp_path / "elsewhere.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_what_root_makes_beside_it_is_the_owners(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4321, 4321)
+    with connect(f"sqlite:///{tmp_path}/store.db") as store, store.exclusive("line"):
+        scan(store, "r1")
+    assert {one.name: one.stat().st_uid for one in tmp_path.glob("store.db.*")} == {
+        "store.db.turn": 4321,
+        "store.db.line": 4321,
+    }
+
+
+def test_a_turn_is_waited_for_where_sleeping_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does under libfaketime, when the clock is put back."""
+
+    def refuse(_: float) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    with connect(f"sqlite:///{tmp_path}/store.db") as store:
+        other = os.open(tmp_path / "store.db.turn", os.O_RDWR)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        monkeypatch.setattr(time, "sleep", refuse)
+        with ThreadPoolExecutor(1) as pool:
+            wrote = pool.submit(scan, store, "r1")
+            assert not wait([wrote], 0.1).done
+            os.close(other)
+            assert wrote.result()
 
 
 def test_a_store_of_another_version_is_refused(url: str) -> None:

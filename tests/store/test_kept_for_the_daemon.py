@@ -1,6 +1,6 @@
 """Jobs, looks, reports and kinds of scans: kept, and found again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from story import HOUR, NOW, key, scan
@@ -34,12 +34,22 @@ def test_looks_since(store: Store) -> None:
     scan(store, "r2", NOW, kind="open", looked=(key("b"),), read_at=NOW)
     scan(store, "r3", NOW + HOUR, kind="trail", looked=(key("b"), key("c")), read_at=NOW - 5 * HOUR)
     scan(store, "r4", NOW + 2 * HOUR, kind="trail", looked=(key("d"),))
-    assert store.looks.since(NOW - HOUR) == {key("a"), key("b"), key("d")}
-    assert store.looks.since(NOW) == {key("b"), key("d")}, "a look that ended earlier takes nothing back"
-    assert store.looks.since(NOW + 3 * HOUR) == frozenset()
+    now = NOW + 5 * HOUR
+    assert store.looks.since(NOW - HOUR, now) == {key("a"), key("b"), key("d")}
+    assert store.looks.since(NOW, now) == {key("b"), key("d")}, "a look that ended earlier takes nothing back"
+    assert store.looks.since(NOW + 3 * HOUR, now) == frozenset()
     many = tuple(key(f"k{number}") for number in range(2_500))
     scan(store, "r5", NOW + 4 * HOUR, kind="trail", looked=many)
-    assert store.looks.since(NOW + 4 * HOUR) == set(many)
+    assert store.looks.since(NOW + 4 * HOUR, now) == set(many)
+
+
+def test_a_look_of_a_clock_that_was_ahead_counts_for_nothing_and_makes_way(store: Store) -> None:
+    month = 720 * HOUR
+    scan(store, "ahead", NOW + month, kind="trail", looked=(key("a"), key("b")), read_at=NOW + month)
+    assert store.looks.since(NOW, NOW + HOUR) == frozenset()
+    scan(store, "right", NOW + HOUR, kind="trail", looked=(key("a"),), read_at=NOW + HOUR)
+    assert store.looks.since(NOW, NOW + HOUR) == {key("a")}
+    assert store.looks.since(NOW, NOW + month) == {key("a"), key("b")}
 
 
 def test_the_last_scan_is_that_of_the_whole_estate(store: Store) -> None:
@@ -54,6 +64,16 @@ def test_the_last_scan_is_that_of_the_whole_estate(store: Store) -> None:
     assert [one.run_id for one in store.scans.last(kind="whole")] == ["w2", "w1"]
     (look,) = store.scans.last(kind="trail")
     assert (look.kind, look.read_at) == ("trail", NOW)
+
+
+def test_a_scan_of_a_clock_that_was_ahead_is_not_the_last(store: Store) -> None:
+    month = 720 * HOUR
+    ahead = datetime.now(UTC) + month
+    scan(store, "ahead", ahead)
+    scan(store, "w1", NOW)
+    scan(store, "w2", NOW + HOUR)
+    assert store.scans.document() == store.scans.document("w2")
+    assert [one.run_id for one in store.scans.last(kind="whole")] == ["w2", "w1", "ahead"]
 
 
 def test_reports_by_the_time_they_are_about(store: Store) -> None:

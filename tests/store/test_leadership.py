@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from story import HOUR, NOW
 
-from agent.store import Fenced, Leader, Made, Store, StoreError, StoreLock, connect, database, schema
+from agent.store import Fenced, Leader, Made, Store, StoreError, StoreLock, connect, database, lock, schema
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,30 @@ def test_one_inside_at_a_time(store: Store, other: Process) -> None:
     assert sorted(order) == ["a", "b"]
     with store.exclusive("line"), store.exclusive("other"):
         pass
+
+
+def test_a_new_leader_waits_for_nobody_of_an_earlier_one(
+    url: str, store: Store, other: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it left inside may be stopped for ever. Whoever has no fence waits for it, and says so in the end."""
+    assert [other.ask(word) for word in ("take", "hold")] == ["1", "inside"]
+    other.signal(signal.SIGSTOP)
+    entered = []
+    monkeypatch.setattr(lock, "LONGEST", 0.05)
+    with connect(url, fence=store.leadership.take("me", NOW)) as mine, connect(url, fence=2) as its_child:
+        with mine.exclusive("line"):
+            entered.append("new leader")
+            for one in (store, its_child):
+                with pytest.raises(StoreError, match=r"in the middle of it.*: end it \("), one.exclusive("line"):
+                    entered.append("a second")
+        with its_child.exclusive("line"):
+            entered.append("its child")
+    other.signal(signal.SIGKILL)
+    with connect(url, fence=2) as its_child, store.exclusive("line"):
+        waits = its_child.exclusive("line")
+        with pytest.raises(StoreError, match="end it"):
+            waits.__enter__()
+    assert entered == ["new leader", "its child"]
 
 
 def test_every_write_of_a_fenced_process_is_refused(url: str, store: Store) -> None:

@@ -80,6 +80,29 @@ def test_a_retry_waits_for_its_time(store: Store) -> None:
     assert (again.attempts, again.error, again.dedup_key) == (2, "503", "r1/0/open/C-q")
 
 
+def test_what_a_wrong_clock_put_off_is_due_when_it_is_right_again(store: Store) -> None:
+    for name, wrong in (("p", timedelta(days=30)), ("q", timedelta(0)), ("r", timedelta(days=30))):
+        scan(store, name, at=NOW + wrong, actions=(Open(case(name)),))
+    at = {entry.action.case.key: entry for entry in (claimed(store, timedelta(days=30)) for _ in range(3))}
+    store.outbox.retry(at["C-p"], "503", NOW + timedelta(days=30) + HOUR)
+    store.outbox.retry(at["C-q"], "503", NOW + 2 * HOUR)
+    assert store.outbox.is_due(NOW)
+    assert [claimed(store).action.case.key for _ in range(2)] == ["C-p", "C-r"]  # and one that is leased until then
+    assert not store.outbox.is_due(NOW)
+    assert store.outbox.claim("filer", NOW, LEASE) is None
+    assert claimed(store, 2 * HOUR).action.case.key == "C-p"  # its lease is over
+    assert claimed(store, 2 * HOUR).action.case.key == "C-q"
+
+
+def test_what_waits_behind_a_dead_opening_is_not_due(store: Store) -> None:
+    """Else a process would be started for it, again and again."""
+    scan(store, "r1", actions=(Open(case()),))
+    scan(store, "r2", actions=(Update(case(), "more"),))
+    assert store.outbox.is_due(NOW)
+    store.outbox.dead(claimed(store), "401", NOW)
+    assert not store.outbox.is_due(NOW + HOUR)
+
+
 def test_a_lost_sender_is_replaced_and_refused(store: Store) -> None:
     scan(store, "r1", actions=(Open(case()),))
     lost = claimed(store)

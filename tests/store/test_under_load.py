@@ -21,7 +21,7 @@ from agent.model import Open
 from agent.store import connect
 url, name = sys.argv[1:]
 with connect(url) as store:
-    for number in range(10):
+    for number in range(4):
         run = f"{name}-{number}"
         with store.exclusive("line"):
             assert scan(store, run, seen=seen(*(finding(f"{run}-{n}") for n in range(8)), inputs=ticket(run)),
@@ -47,9 +47,9 @@ def test_four_processes_write_at_once(sqlite_url: str) -> None:
     assert said == [""] * 4
     assert [one.returncode for one in writers] == [0] * 4
     with connect(sqlite_url) as store:
-        assert [one.runs for one in store.jobs.all().values()] == [50] * 4
-        assert len(store.findings.open()) == 4 * 10 * 8
-        assert (len(store.cases.open()), store.outbox.unsent()) == (40, ())
+        assert [one.runs for one in store.jobs.all().values()] == [20] * 4
+        assert len(store.findings.open()) == 4 * 4 * 8
+        assert (len(store.cases.open()), store.outbox.unsent()) == (16, ())
         assert verify(store).faults == ()
 
 

@@ -86,7 +86,7 @@ database.open_database(sys.argv[1])
 """
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.sweep)])
 def test_an_upgrade_that_is_killed_begins_anew(engine: str, version_4: Path, request: pytest.FixtureRequest) -> None:
     """Killed before some statement, and before the commit: the store is of version 4 still, and opens."""
     url = f"sqlite:///{version_4}"

@@ -1,5 +1,6 @@
 """Looking at a store and dropping what is old, on both engines."""
 
+import hashlib
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -7,16 +8,17 @@ import pytest
 from sqlalchemy import text
 from story import HOUR, NOW, case, finding, reading, scan, seen, state
 
-from agent.model import Acceptance, CaseKey, Close, FindingId, Open, Proof, Review
+from agent.model import Acceptance, CaseKey, Close, Directory, FindingId, Open, Person, Proof, Review
 from agent.store import Made, Store, StoreError, UnitSpec, schema, versions
 from agent.store.ledger import PRUNED
-from agent.tables import Config
+from agent.tables import AuthorityConfig, Config
 from agent.upkeep import Pruned, UpkeepError, backup, prune, prune_evidence, verify
 
 DAY = timedelta(days=1)
 YEARS = NOW - 8 * 366 * DAY
 BEFORE = date(2019, 6, 1)
-CONFIG = Config()
+CONFIG = Config(authority=AuthorityConfig(roles={"admin": ("dana", "kim")}))
+PEOPLE = Directory((Person("dana"), Person("kim")))
 
 
 def filled(store: Store, run: str = "r1", name: str = "q", at: object = NOW, **more: object) -> None:
@@ -34,7 +36,16 @@ def proof(person: str, at: object = NOW) -> Proof:
 
 def agreed(store: Store, what: str, *people: str) -> None:
     for one in people:
-        store.declarations.add([("prune.accepted", Acceptance(f"{what} {one}", what, proof(one)))], "signed")
+        store.declarations.add([("prune.accepted", Acceptance(f"{what} {one}", what, proof(one)))], f"signed by {one}")
+
+
+def kept(store: Store, body: str, at: object, kind: str = "authority.begun") -> None:
+    store.settings.keep("authority", body, at, [(kind, {"sha256": hashlib.sha256(body.encode()).hexdigest()})])
+
+
+def report(store: Store, name: str = "2018-W48", at: object = YEARS) -> None:
+    sha256 = hashlib.sha256(b'{"a":1}').hexdigest()
+    store.reports.keep(Made(name, "weekly", at, at + 7 * DAY, at + 7 * DAY, sha256, {"a": 1}))
 
 
 def tamper(store: Store, *statements: str) -> None:
@@ -50,7 +61,10 @@ def tamper(store: Store, *statements: str) -> None:
 def test_a_store_as_it_was_written_is_sound(store: Store) -> None:
     filled(store)
     over(store, "r2", "q", NOW + HOUR)
+    filled(store, "r3", "q", NOW + 2 * HOUR)
     agreed(store, "hold C-q", "dana")
+    kept(store, "{}", NOW)
+    report(store)
     found = verify(store)
     assert (found.faults, found.head) == ((), store.ledger.head())
 
@@ -66,6 +80,25 @@ def test_a_store_as_it_was_written_is_sound(store: Store) -> None:
         ("UPDATE declarations SET body = replace(body, 'hold', 'held')", "declaration hold C-q dana is not what was"),
         ("DELETE FROM declarations", "declaration hold C-q dana is gone"),
         ("INSERT INTO settings (name, at, body) SELECT 'a', at, '{}' FROM events", ""),
+        ("INSERT INTO settings (name, at, body) SELECT name, at, '[]' FROM settings", "an [authority] of"),
+        ("UPDATE settings SET body = '{\"roles\":{}}'", "the [authority] of 2026-11-22 10:00 UTC is gone"),
+        ("UPDATE declarations SET statement = 'forged'", "declaration hold C-q dana is not what was"),
+        ("UPDATE declarations SET case_key = 'C-x'", "declaration hold C-q dana is not what was"),
+        ("UPDATE inputs SET body = (SELECT document FROM scans WHERE run_id = 'r1')", "what verdicts rest on ("),
+        (
+            "UPDATE reports SET figures = (SELECT document FROM scans WHERE run_id = 'r1')",
+            "report 2018-W48 is not what",
+        ),
+        ("UPDATE reports SET sha256 = 'ab'", "report 2018-W48 is not what"),
+        ("UPDATE reports SET id = 'weekly-x'", "report weekly-x has no event"),
+        (
+            "UPDATE cases SET state = 'closed', closed_at = opened_at",
+            "case C-q is closed, and the ledger says it is open",
+        ),
+        ("DELETE FROM outbox; DELETE FROM cases", "case C-q is gone"),
+        ("UPDATE findings SET closed_at = first_seen", "finding F-q is closed, and the ledger says it is open"),
+        ("UPDATE findings SET id = 'F-x'", "finding F-x has no event"),
+        ("DELETE FROM findings", "finding F-q is gone"),
         ("UPDATE cases SET body = 'x'", "a case cannot be read"),
         ('UPDATE findings SET body = \'{"$":"Gone"}\'', "an open finding cannot be read"),
     ],
@@ -73,7 +106,9 @@ def test_a_store_as_it_was_written_is_sound(store: Store) -> None:
 def test_what_was_changed_is_found(store: Store, change: str, says: str) -> None:
     filled(store)
     agreed(store, "hold C-q", "dana")
-    tamper(store, change)
+    kept(store, "{}", NOW)
+    report(store)
+    tamper(store, *change.split("; "))
     faults = verify(store).faults
     assert (says in " | ".join(faults)) and bool(faults) == bool(says)
 
@@ -153,9 +188,9 @@ def long_story(store: Store) -> None:
             [("case.reviewed", Review(f"d{name}", CaseKey(f"C-{name}"), proof("kim", YEARS), True, "fine"))]
         )
         over(store, f"e{number}", name, YEARS + (number + 5) * DAY)
-    store.settings.keep("authority", '{"a":1}', YEARS, [("authority.begun", {})])
-    store.settings.keep("authority", '{"a":2}', YEARS + DAY, [("authority.changed", {})])
-    store.reports.keep(Made("2018-W48", "weekly", YEARS, YEARS + 7 * DAY, YEARS + 7 * DAY, "ab", {}))
+    kept(store, '{"a":1}', YEARS)
+    kept(store, '{"a":2}', YEARS + DAY, "authority.changed")
+    report(store)
     filled(store, "still", "s", YEARS + 10 * DAY, states=(state(9, YEARS),))
     filled(store, "today", "t", NOW)
 
@@ -164,14 +199,16 @@ def test_old_evidence_goes_when_two_people_agreed(store: Store) -> None:
     long_story(store)
     early = store.ledger.events(limit=1)[0]
     what = f"prune {BEFORE}"
-    with pytest.raises(UpkeepError, match=rf"two people must accept it first, each with `.* '{what}'`; nothing"):
-        prune_evidence(CONFIG, store, BEFORE, NOW)
+    with pytest.raises(
+        UpkeepError, match=rf"two people must accept it first, each with `.* '{what}'`, which counts for a day; nothing"
+    ):
+        prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
     agreed(store, what, "dana")
     with pytest.raises(UpkeepError, match="; dana did; nothing was removed"):
-        prune_evidence(CONFIG, store, BEFORE, NOW)
+        prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
     agreed(store, what, "kim")
     middle = store.ledger.head()
-    done = prune_evidence(CONFIG, store, BEFORE, NOW)
+    done = prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
     assert done.agreed == ("dana", "kim")
     assert (done.rows["cases"], done.rows["findings"], done.rows["verdicts"], done.rows["inputs"]) == (2, 2, 2, 2)
     assert (done.rows["declarations"], done.rows["settings"], done.rows["reports"]) == (2, 1, 1)
@@ -198,7 +235,7 @@ def early_head(event: object) -> object:
 def test_a_pruned_ledger_is_still_held_together(store: Store) -> None:
     long_story(store)
     agreed(store, f"prune {BEFORE}", "dana", "kim")
-    done = prune_evidence(CONFIG, store, BEFORE, NOW)
+    done = prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
     for table in (schema.events, schema.verdicts, schema.inputs, schema.declarations, schema.settings):
         with pytest.raises(StoreError, match="append-only"), store.database.write() as connection:
             connection.execute(table.delete())
@@ -211,7 +248,7 @@ def test_pruned_twice(store: Store) -> None:
     over(store, "r9", "s", YEARS + 200 * DAY)
     for day in (BEFORE, date(2019, 10, 1), date(2019, 10, 2)):
         agreed(store, f"prune {day}", "dana", "kim")
-        prune_evidence(CONFIG, store, day, NOW)
+        prune_evidence(CONFIG, store, PEOPLE, day, NOW)
         assert verify(store).faults == ()
     assert [one.key for one in store.cases.listed() for one in [one.case]] == [CaseKey("C-t")]
 
@@ -219,7 +256,29 @@ def test_pruned_twice(store: Store) -> None:
 def test_evidence_is_not_removed_before_its_time(store: Store) -> None:
     agreed(store, "prune 2026-01-01", "dana", "kim")
     with pytest.raises(UpkeepError, match=r"evidence is kept for 2557d .*give a day up to 2019-11-22; nothing"):
-        prune_evidence(CONFIG, store, date(2026, 1, 1), NOW)
+        prune_evidence(CONFIG, store, PEOPLE, date(2026, 1, 1), NOW)
+
+
+def test_an_agreement_is_of_one_prune_and_one_day(store: Store) -> None:
+    what = f"prune {BEFORE}"
+    long_story(store)
+    agreed(store, what, "dana", "kim")
+    for people, when in ((PEOPLE, NOW + DAY + HOUR), (Directory((Person("dana"),)), NOW)):
+        with pytest.raises(UpkeepError, match=r"which counts for a day.*nothing was removed"):
+            prune_evidence(CONFIG, store, people, BEFORE, when)
+    prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
+    with pytest.raises(UpkeepError, match=r"counts for a day; nothing was removed"):
+        prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
+
+
+def test_what_is_put_in_after_a_prune_is_found(store: Store) -> None:
+    long_story(store)
+    agreed(store, f"prune {BEFORE}", "dana", "kim")
+    prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
+    columns = "run_id, at, outcome, body, inputs_sha256"
+    tamper(store, f"INSERT INTO verdicts (finding_id, {columns}) SELECT 'F-forged', {columns} FROM verdicts")
+    faults = verify(store).faults
+    assert any("the verdict on F-forged of scan today has no event in the ledger" in one for one in faults)
 
 
 def test_a_prune_that_is_stopped_removes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +290,7 @@ def test_a_prune_that_is_stopped_removes_nothing(store: Store, monkeypatch: pyte
 
     monkeypatch.setattr("agent.upkeep.evidence.ledger.append", stop)
     with pytest.raises(KeyboardInterrupt):
-        prune_evidence(CONFIG, store, BEFORE, NOW)
+        prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
     monkeypatch.undo()
     assert len(store.cases.listed()) == 4
     assert verify(store).faults == ()

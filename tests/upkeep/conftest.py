@@ -20,6 +20,9 @@ CONFIG = """\
 [estate]
 name = "shop"
 
+[identities]
+file = "identities.yaml"
+
 [backup]
 dir = "backups"
 keep = 3
@@ -71,6 +74,7 @@ def their_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(tmp_path: Path, their_keys: Path) -> Place:
     """A folder whose store holds one scan: a case, its finding and verdict, a reading, a state."""
     (tmp_path / "driftwarden.toml").write_text(CONFIG)
+    (tmp_path / "identities.yaml").write_text("people: [{id: dana}, {id: kim}, {id: erik}]\n")
     (tmp_path / "allowed_signers").write_text((their_keys / "allowed_signers").read_text())
     found = Place(tmp_path, their_keys)
     install_key(tmp_path / "driftwarden.key")

@@ -1,5 +1,6 @@
 """Backups: whole, consistent while others write, few enough, and of use when the store is lost."""
 
+import fcntl
 import io
 import json
 import os
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,14 @@ from store.story import HOUR, NOW, finding
 from upkeep.conftest import PEOPLE, Place, filled
 
 from agent.cli import main
-from agent.store import StoreLock, connect
+from agent.model import Directory, Person
+from agent.store import ScanCommit, StoreError, StoreLock, connect
 from agent.upkeep import Backup, UpkeepError, backup, restore, verify, verify_backup
 from agent.upkeep.archive import KEYS, STORE, digest_of
 
-LATER = NOW + 24 * HOUR
+
+def utc() -> datetime:
+    return datetime.now(UTC)
 
 
 def made(place: Place, **more: object) -> Backup:
@@ -51,9 +55,34 @@ def test_the_newest_stay_and_nothing_else_is_touched(place: Place) -> None:
     folder = place.folder / "backups"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
-    (folder / "driftwarden-shop-20200101T000000Z.tar.partial").write_text("killed")
+    others = [f"driftwarden-{name}-20200101T000000Z.tar" for name in ("shop-eu", "eu-shop", "Shop", "sh.p")]
+    for name in others:
+        (folder / name).write_text("another estate's")
     names = [made(place, now=NOW + number * HOUR).file.name for number in range(5)]
-    assert sorted(one.name for one in folder.iterdir()) == [*names[-3:], "notes.txt"]
+    assert sorted(one.name for one in folder.iterdir()) == sorted([*names[-3:], *others, "notes.txt"])
+
+
+def test_estates_that_files_spell_alike_have_names_of_their_own(place: Place) -> None:
+    config = place.folder / "driftwarden.toml"
+    begin = set()
+    for name in ("tienda", "生産", "テスト", "a b", "a-b"):
+        config.write_text(f'[estate]\nname = "{name}"\n[backup]\ndir = "backups"\nkeep = 1\n')
+        done = made(place, now=NOW)
+        assert done.removed == ()
+        begin.add(done.file.name.partition("-2026")[0])
+    assert len(begin) == 5
+
+
+def test_what_a_killed_backup_left_is_taken_away(place: Place) -> None:
+    folder = place.folder / "backups"
+    for name in ("abcd1234", "busy5678", "other123"):
+        (folder / f".driftwarden-{name}").mkdir(parents=True)
+        (folder / f".driftwarden-{name}" / ("mine" if name == "other123" else STORE)).write_bytes(b"x" * 1000)
+    busy = os.open(folder / ".driftwarden-busy5678", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(busy, fcntl.LOCK_EX)
+    made(place)
+    os.close(busy)
+    assert {one.name for one in folder.glob(".*")} == {".driftwarden-busy5678", ".driftwarden-other123"}
 
 
 def test_keys_may_be_left_out(place: Place) -> None:
@@ -153,14 +182,14 @@ def test_two_admins_put_a_backup_in_the_stores_place(place: Place) -> None:
         before = store.ledger.head()
         old_fence = store.leadership.take("a", NOW)
     with pytest.raises(UpkeepError, match=r"two admins must agree to 'restore [0-9a-f]{64}': each with"):
-        restore(place.config, done.file, PEOPLE, LATER)
+        restore(place.config, done.file, PEOPLE, utc())
     place.accept(f"restore {done.sha256}", "dana")
     with pytest.raises(UpkeepError, match="and dana did"):
-        restore(place.config, done.file, PEOPLE, LATER)
+        restore(place.config, done.file, PEOPLE, utc())
     place.accept(f"restore {done.sha256}", "kim")
     with place.store() as store:
         last = store.ledger.head()
-    got = restore(place.config, done.file, PEOPLE, LATER)
+    got = restore(place.config, done.file, PEOPLE, utc())
     assert (got.agreed, got.behind, got.keys) == (("dana", "kim"), last.seq - done.head.seq, 0)
     with place.store() as store:
         assert list(store.findings.open()) == [finding().id]
@@ -187,11 +216,11 @@ def test_nobody_restores_under_a_daemon(place: Place) -> None:
         lock = StoreLock(store.database)
         assert lock.acquire()
         with pytest.raises(UpkeepError, match=r"a daemon runs with .*stop it first"):
-            restore(place.config, done.file, PEOPLE, LATER)
+            restore(place.config, done.file, PEOPLE, utc())
         lock.release()
         with store.exclusive("line"), pytest.raises(UpkeepError, match="a scan is being written"):
-            restore(place.config, done.file, PEOPLE, LATER)
-    assert restore(place.config, done.file, PEOPLE, LATER).agreed == ("dana", "kim")
+            restore(place.config, done.file, PEOPLE, utc())
+    assert restore(place.config, done.file, PEOPLE, utc()).agreed == ("dana", "kim")
 
 
 @pytest.mark.parametrize("loss", ["gone", "damaged", "edited"])
@@ -235,7 +264,7 @@ def test_where_no_two_admins_are_named_one_restores_and_the_ledger_says_so(place
     config = place.folder / "driftwarden.toml"
     config.write_text(config.read_text().replace('["dana", "kim"]', '["dana"]'))
     done = made(place)
-    assert restore(place.config, done.file, PEOPLE, LATER).agreed == ()
+    assert restore(place.config, done.file, PEOPLE, utc()).agreed == ()
     with place.store() as store:
         assert any("nobody had to agree" in line for line in verify(store).told)
 
@@ -245,4 +274,109 @@ def test_a_backup_of_another_estate_is_refused(place: Place) -> None:
     config = place.folder / "driftwarden.toml"
     config.write_text(config.read_text().replace('"shop"', '"bank"'))
     with pytest.raises(UpkeepError, match="is of the estate 'shop', and this is 'bank'"):
-        restore(place.config, done.file, PEOPLE, LATER)
+        restore(place.config, done.file, PEOPLE, utc())
+
+
+# --- an agreement is of one deed ------------------------------------------------------------------------------
+
+
+def test_an_agreement_to_restore_is_used_up(place: Place) -> None:
+    done = made(place)
+    what = f"restore {done.sha256}"
+    place.accept(what, "dana", "kim")
+    with pytest.raises(UpkeepError, match=r"two admins must agree .*counts for a day; nothing was restored"):
+        restore(place.config, done.file, PEOPLE, utc() + timedelta(hours=25))
+    restore(place.config, done.file, PEOPLE, utc())
+    with place.store() as store:
+        filled(store, "r2", "later")
+    with pytest.raises(UpkeepError, match=r"two admins must agree .*nothing was restored"):
+        restore(place.config, done.file, PEOPLE, utc())
+    place.accept(what, "dana")  # who agreed then may agree again, and must
+    with pytest.raises(UpkeepError, match="and dana did"):
+        restore(place.config, done.file, PEOPLE, utc())
+    place.accept(what, "kim")
+    assert restore(place.config, done.file, PEOPLE, utc()).agreed == ("dana", "kim")
+
+
+def test_who_is_no_admin_any_more_does_not_count(place: Place) -> None:
+    done = made(place)
+    place.accept(f"restore {done.sha256}", "dana", "kim")
+    left = Directory(people=(Person("dana"), Person("kim", valid_until=utc() - timedelta(minutes=1))))
+    with pytest.raises(UpkeepError, match="and dana did"):
+        restore(place.config, done.file, left, utc())
+
+
+def test_files_that_were_signed_for_a_lost_store_do_not_count_for_ever(place: Place) -> None:
+    done = made(place)
+    for name in ("dana", "kim"):
+        sign(place, done.file, name, place.folder / "agreed")
+    (place.folder / "driftwarden.db").unlink()
+    with pytest.raises(UpkeepError, match=r"it was signed 25 h ago, and an agreement to restore counts for 24h"):
+        restore(place.config, done.file, PEOPLE, utc() + timedelta(hours=25), place.folder / "agreed")
+
+
+def test_an_authority_that_cannot_be_read_is_a_lost_store(place: Place) -> None:
+    place.accept("restore " + "0" * 64, "dana")
+    done = made(place)
+    with place.store() as store:
+        store.settings.keep("authority", '{"approvals":"many"}', utc(), [])
+    for name in ("dana", "kim"):
+        sign(place, done.file, name, place.folder / "agreed")
+    got = restore(place.config, done.file, PEOPLE, utc(), place.folder / "agreed")
+    assert (set(got.agreed), got.behind) == ({"dana", "kim"}, None)
+
+
+# --- others have the store open -------------------------------------------------------------------------------
+
+
+def test_a_scan_that_runs_meanwhile_says_that_it_is_lost(place: Place) -> None:
+    done = made(place)
+    place.accept(f"restore {done.sha256}", "dana", "kim")
+    with place.store() as running:
+        running.scans.begin("r9", utc(), "c" * 64, "r" * 64)
+        before = running.ledger.head()
+        got = restore(place.config, done.file, PEOPLE, utc())
+        assert got.replaced is not None
+        with pytest.raises(StoreError, match=r"there is no scan r9 to end: was a backup restored meanwhile\?"):
+            running.scans.commit(ScanCommit("r9", utc(), "clean", b"{}"))
+        filled(running, "r10", "after")
+        running.ledger.append("note", {}, utc())
+    with place.store() as store:
+        assert [event.kind for event in store.ledger.events()][-1] == "note"
+        assert set(store.findings.open()) == {"F-q", "F-after"}
+        assert verify(store).faults == ()
+    with connect(f"sqlite:///{got.replaced}") as store:
+        assert store.ledger.head() == before
+        assert [one.run_id for one in store.scans.last()] == ["r9", "r1"]
+
+
+def test_who_writes_meanwhile_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = made(place)
+    place.accept(f"restore {done.sha256}", "dana", "kim")
+    monkeypatch.setattr("agent.upkeep.replace._WAIT", 0.01)
+    with place.store() as running, running.database.write() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        with pytest.raises(UpkeepError, match=r"another process has it open .*nothing was restored"):
+            restore(place.config, done.file, PEOPLE, utc())
+    assert restore(place.config, done.file, PEOPLE, utc()).agreed == ("dana", "kim")
+
+
+def test_in_wal_mode_nobody_may_have_it_open(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it will be with SQLite 3.51.3: what is not in the database's own file goes along, and nobody loses it."""
+    monkeypatch.setattr("agent.store.database.journal_mode", lambda version: "wal")
+    monkeypatch.setattr("agent.upkeep.replace._WAIT", 0.01)
+    done = made(place)
+    place.accept(f"restore {done.sha256}", "dana", "kim")
+    with place.store() as running:
+        filled(running, "r2", "later")
+        last = running.ledger.head()
+        with pytest.raises(UpkeepError, match="another process has it open"):
+            restore(place.config, done.file, PEOPLE, utc())
+        filled(running, "r3", "later still")
+    got = restore(place.config, done.file, PEOPLE, utc())
+    assert got.replaced is not None
+    with connect(f"sqlite:///{got.replaced}") as store:
+        assert store.ledger.verify(last).faults == ()
+        assert len(store.findings.open()) == 3
+    with place.store() as store:
+        assert (list(store.findings.open()), verify(store).faults) == (["F-q"], ())

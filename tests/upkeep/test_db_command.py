@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from store.story import NOW
+from store.story import NOW, case, scan
 from upkeep.conftest import Place, filled
 
 from agent.cli import main
+from agent.model import Close, FindingId
 from agent.store import schema, versions
 
 VERSION_4 = Path(__file__).parents[1] / "store" / "version_4.sql"
@@ -96,11 +97,7 @@ def test_prune_drops_work_and_evidence_with_two_people(place: Place) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=3_000)
     with place.store() as store:
         filled(store, "old", "o", long_ago)
-        for name in ("r1", "old"):
-            with store.database.write() as connection:
-                connection.execute(schema.cases.update().values(closed_at=long_ago, state="closed"))
-                connection.execute(schema.findings.update().values(closed_at=long_ago))
-            assert name
+        scan(store, "older", long_ago, closed=(FindingId("F-o"),), actions=(Close(case("o"), "gone"),))
     day = f"{datetime.now(UTC) - timedelta(days=2_600):%Y-%m-%d}"
     refused = db(place, "prune", "--before", day)
     assert (refused.exit_code, f"driftwarden cases accept 'prune {day}'" in refused.output) == (2, True)

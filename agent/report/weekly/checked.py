@@ -1,20 +1,20 @@
 """What was checked in a week and what was not: scans, coverage, gaps, the trail, and times in which nothing ran.
 
-Hides how a schedule becomes a number of scans that should have been, and that a gap is found again by every scan.
+Hides that a gap is found again by every scan, and how long nothing must have been looked at to be called silence.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from agent.config import Config
-from agent.cron import when
 from agent.document.times import stamp
+from agent.report.weekly.plans import Stretch, stretches
 from agent.report.weekly.population import moment
 from agent.report.weekly.records import Records
 from agent.report.weekly.week import Week
@@ -77,11 +77,12 @@ def checked(config: Config, records: Records, week: Week, until: datetime) -> di
     look = _Look()
     for scan, document in records.documents(ended, "coverage"):
         look.add(document, scan.finished_at or scan.started_at)
-    planned, longest = plan(config.schedule.scan, config.schedule.timezone, week.begins, until)
+    planned = stretches(config, records, week.begins, until)
     moments = [scan.finished_at for scan in ended if scan.finished_at]
     return {
-        "planned": planned,
-        "schedule": config.schedule.scan,
+        "planned": sum(one.due for one in planned),
+        "schedule": planned[-1].schedule,
+        "unplanned": [_span(one.begins, one.until) for one in planned if not one.due and len(planned) > 1],
         "begun": len(wholes),
         "ended": len(ended),
         "by_status": dict(sorted(Counter(scan.status or "unknown" for scan in ended).items())),
@@ -89,8 +90,8 @@ def checked(config: Config, records: Records, week: Week, until: datetime) -> di
         "unread": len(ended) - look.documents,
         "first": stamp(moments[0]) if moments else "",
         "last": stamp(moments[-1]) if moments else "",
-        "silences": _silences(records, week, until, moments, longest),
-        "stopped": _stopped(config, every, week, until),
+        "silences": _silences(records, week, until, moments, planned),
+        "stopped": _stopped(config, records, every, week, until),
         "other": _others(every),
         "coverage": _coverage(look.percents),
         "gaps": _listed(look.gaps.values(), tickets=False),
@@ -104,48 +105,47 @@ def percent(part: int, whole: int) -> int:
     return 100 * part // whole if whole else 0
 
 
-def plan(schedule: str, zone: str, begins: datetime, until: datetime) -> tuple[int, timedelta | None]:
-    """How many times something was due in [begins, until), and the longest time between two of them; None: unknown."""
-    due = when(schedule, zone)
-    if due is None:
-        return 0, None
-    count, longest = 0, timedelta()
-    before = due.after(begins - timedelta(seconds=1))
-    while before < until:
-        count += 1
-        following = due.after(before)
-        longest = max(longest, following - before)
-        before = following
-    return count, longest if count else None
-
-
 def _silences(
-    records: Records, week: Week, until: datetime, moments: Sequence[datetime], longest: timedelta | None
+    records: Records, week: Week, until: datetime, moments: Sequence[datetime], planned: Sequence[Stretch]
 ) -> list[dict[str, Any]]:
     """Times without a look at the whole estate, much longer than planned; the whole week where there was none."""
-    if longest is None and moments:
-        return []
+    if not moments:
+        longest = max((one.longest for one in planned if one.longest), default=timedelta())
+        return [_span(week.begins, until)] if until - week.begins > longest * _SLACK else []
     before = records.whole_before(week.begins)
     start = before.finished_at if before is not None and before.finished_at else week.begins
-    edges = [max(start, week.begins - (longest or timedelta())), *moments, until]
-    if not moments:
-        edges = [week.begins, until]
-    most = (longest or timedelta()) * _SLACK
-    return [_span(max(one, week.begins), other) for one, other in pairwise(edges) if other - one > most]
+    return _empty(planned, [start, *moments], lambda longest: longest * _SLACK)
 
 
-def _stopped(config: Config, every: Sequence[Scan], week: Week, until: datetime) -> list[dict[str, Any]]:
+def _stopped(
+    config: Config, records: Records, every: Sequence[Scan], week: Week, until: datetime
+) -> list[dict[str, Any]]:
     """Times in which no scan of any kind began, though the trail is polled more often: the daemon was down.
 
     Known only where a daemon runs: it alone scans what the trail touched.
     """
     if not any(scan.kind == "trail" for scan in every):
         return []
-    _, longest = plan(config.schedule.trail, config.schedule.timezone, week.begins, min(until, week.ends))
-    if longest is None:
-        return []
-    edges = [week.begins, *(scan.started_at for scan in every), until]
-    return [_span(one, other) for one, other in pairwise(edges) if other - one > _most(longest)]
+    planned = stretches(config, records, week.begins, until, "trail")
+    return _empty(planned, [scan.started_at for scan in every], _most)
+
+
+def _empty(
+    planned: Sequence[Stretch], moments: Sequence[datetime], most: Callable[[timedelta], timedelta]
+) -> list[dict[str, Any]]:
+    """Times between two moments that are longer than the schedule in force allows."""
+    found: list[tuple[datetime, datetime]] = []
+    for one in planned:
+        if one.longest is None:
+            continue
+        before = max((moment for moment in moments if moment < one.begins), default=one.begins)
+        edges = [max(before, one.begins - one.longest)]
+        edges += [*(moment for moment in moments if one.begins <= moment < one.until), one.until]
+        spans = [(max(a, one.begins), b) for a, b in pairwise(edges) if b - a > most(one.longest)]
+        if spans and found and found[-1][1] == spans[0][0]:
+            spans[0] = (found.pop()[0], spans[0][1])
+        found += spans
+    return [_span(*span) for span in found]
 
 
 def _most(longest: timedelta) -> timedelta:

@@ -12,11 +12,12 @@ from typing import Any
 
 from agent.config import Config, duration
 from agent.document.times import stamp
-from agent.report.weekly.checked import checked, percent, plan
+from agent.report.weekly.checked import checked, percent
 from agent.report.weekly.decisions import decisions
 from agent.report.weekly.emergencies import counts, emergencies
 from agent.report.weekly.matters import Matter, case_of, cases, detecting, matters, resolving, times_of
 from agent.report.weekly.permissions import policy, tolerated
+from agent.report.weekly.plans import stretches
 from agent.report.weekly.population import Happened, Verdicts, population
 from agent.report.weekly.records import Records
 from agent.report.weekly.unauthorised import completeness, later, unauthorised
@@ -107,7 +108,7 @@ def _trend(
     return {
         "week": week.id,
         "scans": len(ended),
-        "planned": plan(config.schedule.scan, config.schedule.timezone, week.begins, ends)[0],
+        "planned": sum(one.due for one in stretches(config, records, week.begins, ends)),
         "coverage": percent(covered["compared"], covered["declared"]) if covered else None,
         "changes": had["counted"] if known else None,
         "with_authority": had["percent_with_authority"],

@@ -16,7 +16,7 @@ from agent.report.weekly.records import Records, Told
 from agent.report.weekly.week import Week
 from agent.store import Scan
 
-_POLICY = ("policy.changed", "authority.begun", "authority.changed", "authority.loosened")
+_POLICY = ("policy.changed", "authority.begun", "authority.changed", "authority.loosened", "schedule.changed")
 _PARTS = ("run", "tolerated", "policy")
 _MOST = 200
 
@@ -76,12 +76,18 @@ def _entry(one: Mapping[str, Any], until: datetime) -> dict[str, Any]:
 
 def _change(told: Told) -> dict[str, Any]:
     body = told.body
+    planned = body.get("schedule", {})
+    scans = (
+        f"scans of the estate: {planned['scan'] or 'never'}, of the trail: {planned['trail'] or 'never'}"
+        if planned
+        else ""
+    )
     return {
         "at": stamp(told.at),
-        "what": body.get("what", told.kind.removeprefix("authority.")),
-        "name": body.get("path", "[authority]"),
+        "what": body.get("what", told.kind.partition(".")[2]),
+        "name": body.get("path", f"[{told.kind.partition('.')[0]}]"),
         "commit": body.get("commit", ""),
         "author": body.get("author", ""),
         "agreed": list(body.get("accepted_by", ())),
-        "why": "; ".join(body.get("looser", ())) or body.get("why", ""),
+        "why": "; ".join(body.get("looser", ())) or body.get("why", scans),
     }

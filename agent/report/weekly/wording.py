@@ -49,6 +49,11 @@ LOOKS: Mapping[str, str] = {
 """What scans of less than the estate looked at."""
 
 
+STALE = 6 * 3600
+"""Seconds of age of the newest event that a scan found, above which it is told. CloudTrail delivers within minutes, and
+a scan's own calls are events: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html"""
+
+
 def local(stamp: str, zone: str) -> str:
     """`Mon 16 Nov 00:00`, in the zone; empty stays empty."""
     return f"{datetime.fromisoformat(stamp).astimezone(time_zone(zone)):%a %d %b %H:%M}" if stamp else ""
@@ -120,7 +125,7 @@ def nothing(figures: Mapping[str, Any]) -> bool:
 def unchecked(figures: Mapping[str, Any]) -> list[str]:
     """What was not checked, a line each; empty: everything was that should have been."""
     checked, week = figures["checked"], figures["week"]
-    said = [*_scans(checked), *_times(checked, week["timezone"]), *_unread(checked)]
+    said = [*_scans(checked), *_times(checked, week["timezone"]), *_unread(checked, week["timezone"])]
     if figures["undetermined"]["findings"]:
         said.append(f"{plural(len(figures['undetermined']['findings']), 'finding')} could not be judged")
     held = sum(row["state"] == "held" for row in figures["cases"]["open"])
@@ -143,6 +148,8 @@ def _scans(checked: Mapping[str, Any]) -> Iterator[str]:
     for kind, count in checked["other"].items():
         if count["begun"] > count["ended"]:
             yield f"{plural(count['begun'] - count['ended'], 'scan')} of {LOOKS.get(kind, kind)} did not end"
+        if count["incomplete"]:
+            yield f"{plural(count['incomplete'], 'scan')} of {LOOKS.get(kind, kind)} left something unread"
 
 
 def _times(checked: Mapping[str, Any], zone: str) -> Iterator[str]:
@@ -151,14 +158,25 @@ def _times(checked: Mapping[str, Any], zone: str) -> Iterator[str]:
             yield f"{what} from {local(one['from'], zone)} to {local(one['to'], zone)} ({long(one['seconds'])})"
         if len(checked[key]) > 3:
             yield f"{what} in {len(checked[key]) - 3:,} more stretches of time"
+    for one in checked.get("unplanned", ()):
+        yield f"No scan of the whole estate was planned from {local(one['from'], zone)} to {local(one['to'], zone)}"
 
 
-def _unread(checked: Mapping[str, Any]) -> Iterator[str]:
-    trail = checked["trail"]
+def _unread(checked: Mapping[str, Any], zone: str) -> Iterator[str]:
+    trail, covered = checked["trail"], checked["coverage"]
+    if covered and covered["compared"] < covered["declared"]:
+        missing = plural(covered["declared"] - covered["compared"], "declared resource")
+        yield f"{missing} of {covered['declared']:,} not compared with what is there ({covered['percent']} % covered)"
+    elif covered and covered["least"]["percent"] < 100:
+        least = covered["least"]
+        yield f"Only {least['percent']} % of declared resources compared {local(least['at'], zone)}"
     if checked["gaps"]["count"]:
         yield f"{plural(checked['gaps']['count'], 'part')} of the estate could not be read at some time"
     if trail["gaps"]["count"]:
         yield f"{plural(trail['gaps']['count'], 'gap')} in the trail: a change in there leaves no name"
+    if trail["lag"] and trail["lag"]["seconds"] > STALE:
+        old, at = long(trail["lag"]["seconds"]), local(trail["lag"]["at"], zone)
+        yield f"The newest event in the trail was {old} old {at}: what happened after it was not known"
     if trail["silent"]:
         yield f"{plural(trail['silent'], 'scan')} found no event in the trail at all"
     if checked["tickets"]["count"]:

@@ -16,6 +16,9 @@ locals {
     "arn:${var.partition}:s3:::${trail.bucket}/${trail.prefix == "" ? "" : "${trim(trail.prefix, "/")}/"}AWSLogs/*"
   ]
 
+  # In China services are called so: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+  suffix = var.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
+
   # Sid, actions, resources, condition.
   allowed = [
     ["ReadResources", local.actions.estate, ["*"], null],
@@ -29,7 +32,7 @@ locals {
     ["CountDeadLetters", local.actions.dead_letters, var.dead_letter_queue_arns, null],
     # Only through the services that the objects and messages lie in: never SecureString parameters or secrets.
     ["DecryptStatesAndTrail", local.actions.decrypted, var.kms_key_arns, {
-      StringLike = { "kms:ViaService" = ["s3.*.amazonaws.com", "sqs.*.amazonaws.com", "dynamodb.*.amazonaws.com"] }
+      StringLike = { "kms:ViaService" = [for service in ["s3", "sqs", "dynamodb"] : "${service}.*.${local.suffix}"] }
     }],
     ["ReadPeople", local.actions.identity_center, var.identity_center ? ["*"] : [], null],
     ["ReadAccountNames", local.actions.organizations, var.organizations ? ["*"] : [], null],
@@ -46,7 +49,7 @@ locals {
     Effect    = "Deny"
     Action    = ["kms:Decrypt"]
     Resource  = ["*"]
-    Condition = { StringLike = { "kms:ViaService" = ["ssm.*.amazonaws.com", "secretsmanager.*.amazonaws.com"] } }
+    Condition = { StringLike = { "kms:ViaService" = [for service in ["ssm", "secretsmanager"] : "${service}.*.${local.suffix}"] } }
   }]
 
   statements = concat(

@@ -1,6 +1,6 @@
 """Every expression of this folder means to us what it means to Terraform: value, type and mark.
 
-What Terraform says is recorded in `answers.jsonl`; where the binary is, it is asked again.
+What Terraform says is recorded in `answers.jsonl`; `make oracle-sweep` asks it again.
 """
 
 import shutil
@@ -33,6 +33,7 @@ def test_what_differs_at_each_run_is_unknown(text: str) -> None:
     assert HOLE in shown(ours(text))
 
 
+@pytest.mark.sweep
 @pytest.mark.terraform
 @pytest.mark.parametrize("group", expression_oracle.groups())
 def test_terraform_still_gives_the_recorded_answers(group: str) -> None:

@@ -1,27 +1,20 @@
-"""A moto server for the folder and a recorder in front of it per test."""
+"""The session's moto server and a recorder in front of it per test."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from moto.server import ThreadedMotoServer
 from recorder_calls import ACCOUNT, ALICE, Clients, clients
 
 from agent.demo.recorder import Recorder, iam_user
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """Address of a moto server on loopback."""
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def moto(moto_server: str) -> str:
+    """Address of the session's moto server on loopback."""
+    return moto_server
 
 
 @pytest.fixture
