@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 3
 
-.PHONY: demo test oracle-sweep attribution-sweep story-sweep redmine-contract lint format types check install bench docs wheel wheel-demo lock clean
+.PHONY: demo test oracle-sweep property-sweep attribution-sweep story-sweep fault-sweep daemon-run operations-trial redmine-contract lint format types check install bench docs wheel wheel-demo lock clean
 
 demo: $(VENV)/.installed ## the main job on an embedded cloud, checked against its own story
 	$(BIN)/driftwarden demo --out demo-out
@@ -17,8 +17,15 @@ oracle-sweep: $(VENV)/.installed ## random expressions and configurations, and a
 	$(BIN)/python scripts/oracle_sweep.py
 	DRIFTWARDEN_TF_PLUGIN_DIR="$$(scripts/provider-mirror)" $(BIN)/pytest -m sweep tests/declared
 
+property-sweep: $(VENV)/.installed ## every property with all of its examples; `make test` tries 30 % of them
+	DRIFTWARDEN_EXAMPLES=100 $(BIN)/pytest -n $(JOBS) --dist loadfile -m "hypothesis and not sweep"
+
 attribution-sweep: $(VENV)/.installed ## who changed what, among thousands of decoys: twenty more estates
 	$(BIN)/pytest -m sweep tests/attribution
+
+operations-trial: $(VENV)/.installed ## every command of docs/operations.md and docs/install.md, on a machine that is this one under other mounts; takes root
+	$(MAKE) --no-print-directory wheel
+	$(BIN)/python scripts/operations_trial.py
 
 redmine-contract: $(VENV)/.installed ## the contract of ticket systems over a real Redmine, which it installs where it may
 	scripts/redmine $(BIN)/pytest -m sweep tests/tickets -k "redmine_real or redmine-server"
@@ -26,6 +33,13 @@ redmine-contract: $(VENV)/.installed ## the contract of ticket systems over a re
 
 story-sweep: $(VENV)/.installed ## an estate adopted with 2,000 old drifts
 	$(BIN)/pytest -m sweep tests/stories
+
+fault-sweep: $(VENV)/.installed ## dies at hundreds of writes, failing disks, clocks, leaders and clouds: a table of what held
+	$(BIN)/pytest -m "sweep or not sweep" tests/faults
+	$(BIN)/pytest -m sweep tests/daemon tests/store tests/events tests/test_focus_truth.py
+
+daemon-run: $(VENV)/.installed ## half an hour of hundreds of changes, and 30 days' schedule: exactly the expected cases
+	$(BIN)/python scripts/long_run.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
