@@ -24,7 +24,7 @@ import msgspec
 from agent.cli import main
 from agent.cli._through import Drafted, Voice
 from agent.config import ConfigError, load
-from agent.control.errand import Errand
+from agent.control.errand import ERRANDS, Errand
 from agent.control.frames import MOST_ANSWERED, Answer, Parameter, encoded, refusal
 from agent.control.gate import Admitted, Nobody, admit
 from agent.control.operations import OPERATIONS, Operation
@@ -185,7 +185,7 @@ def _typed(text: Parameter | None) -> Iterator[None]:
 
 
 def _main() -> None:
-    errand = msgspec.json.decode(sys.stdin.buffer.read(), type=Errand)
+    errand = ERRANDS.decode(sys.stdin.buffer.read())
     # The daemon may be gone by then: nobody else would end us.
     signal.alarm(errand.seconds)
     answer = encoded(perform(errand))

@@ -34,6 +34,9 @@ class Errand(msgspec.Struct, frozen=True):
     seconds: int
 
 
+ERRANDS = msgspec.json.Decoder(Errand)
+
+
 def begin(asked: Request) -> subprocess.Popen[bytes]:
     """Starts the child; it waits for its errand. Raises OSError."""
     # -P: nothing of the folder we stand in may be imported.

@@ -82,6 +82,10 @@ class _Version(msgspec.Struct):
     driftwarden: int = 0
 
 
+# Made while the module is loaded: two threads that decode a type for the first time at once break msgspec 0.22.
+_DECODERS: dict[Any, Any] = {each: msgspec.json.Decoder(each) for each in (_Version, Request, Answer)}
+
+
 def refusal(why: str, *, busy: bool = False) -> Answer:
     """An answer that says why nothing was done."""
     return Answer(exit=2, stderr=f"driftwarden: {why}\n", busy=busy)
@@ -154,6 +158,7 @@ def _exactly(connection: socket.socket, length: int, until: float) -> bytes:
 
 def _decoded(data: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=kind)
+        found: T = _DECODERS[kind].decode(data)
+        return found
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise FrameError(f"it is nothing this driftwarden understands: {clean(error, 200)}") from None

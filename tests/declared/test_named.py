@@ -171,7 +171,7 @@ def address_of(
     touches = Targets(SPECS, b"").of(f"{source}.amazonaws.com", call, made)
     change = Change(("e",), WHEN, "x", Actor("a", "person", "", "", 1.0), "console", ACCOUNT, REGION, touches)
     names = Names(named_of(directory, *recorded), SPECS)
-    return [names.known[key].address for key in names.targets(change)]
+    return [found.address for key in names.targets(change) if (found := names.of(key))]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,6 +113,9 @@ def test_a_backup_made_while_others_write_is_of_one_moment(place: Place) -> None
             writer.stdout.readline()
             heads = []
             for number in range(2):
+                with connect(place.config.store_url()) as store:
+                    while heads and store.ledger.head().seq == heads[-1]:
+                        time.sleep(0.05)
                 done = made(place, now=NOW + number * HOUR)
                 found = verify_backup(done.file)
                 assert found.faults == ()
