@@ -52,7 +52,9 @@ def reached(type_: Any, seen: set[type]) -> None:
         seen.add(type_)
         for field in typing.get_type_hints(type_).values():
             reached(field, seen)
-    for part in (typing.get_origin(type_), *typing.get_args(type_)):
+    if (origin := typing.get_origin(type_)) is not None:
+        reached(origin, seen)
+    for part in typing.get_args(type_):
         reached(part, seen)
 
 
