@@ -117,6 +117,8 @@ def test_a_life(config: Path) -> None:
         assert CANARY not in json.dumps(daemon.told)
 
 
+# A leader that is stopped while SQLite writes keeps the others out: the sweep, which has time, tries it again.
+@pytest.mark.sweep
 def test_who_leads(config: Path, silent: str) -> None:
     """One works, the other waits; a leader that is stopped is fenced out, and its children go."""
     config.write_text(SCANNING)
