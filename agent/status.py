@@ -31,8 +31,6 @@ MOST = 10
 
 _UNWRITTEN = 30
 """Seconds without a beat of the leader in its store; there is one every five."""
-_NO_SOURCE = "unjudged"
-"""What of the journal is no source, but our own mark of what no scan has judged (agent/gather/unjudged.py)."""
 _DAY = timedelta(days=1)
 _NAMES = {"whole": "whole estate", "stack": "one stack", "trail": "trail", "open": "open findings", "remind": "replies"}
 
@@ -127,8 +125,6 @@ def _trail(config: Config, store: Store, now: datetime) -> dict[str, Any]:
     """How long ago each source was read and each place's newest event was."""
     read: dict[str, datetime] = {}
     for one in store.journal.positions():
-        if one.feed == _NO_SOURCE:
-            continue
         read[one.feed] = max(one.kept_at, read.get(one.feed, one.kept_at))
     hours = schema.trail_hours
     query = select(hours.c.account, hours.c.region, func.max(hours.c.newest)).group_by(hours.c.account, hours.c.region)

@@ -6,7 +6,6 @@ few seconds, and the end of the ledger with it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import threading
@@ -25,7 +24,7 @@ from agent.daemon.health_http import Answer, Server
 from agent.daemon.metrics import Metrics
 from agent.daemon.metrics_catalogue import CONTENT_TYPE
 from agent.store import Event, Head, Leader, Store, StoreError, schema
-from agent.store.ledger import canonical
+from agent.store.ledger import canonical, hash_after
 from agent.vitals import Vitals
 
 EVERY = 10.0
@@ -287,14 +286,11 @@ def _fault(events: tuple[Event, ...], kept: Head | None) -> str:
 
 
 def _hash(last: Head, event: Event) -> str:
-    """By the rule that `agent.store.ledger` names; empty where the event has no canonical form."""
+    """What the event's hash must be; empty where it has no canonical form."""
     try:
-        body = canonical(event.body)
+        return hash_after(last, event.at, event.kind, canonical(event.body))
     except TypeError:
         return ""
-    moment = event.at.astimezone(UTC).isoformat(timespec="microseconds")
-    record = f'{{"at":"{moment}","body":{body},"kind":{json.dumps(event.kind)},"seq":{event.seq}}}'
-    return hashlib.sha256(bytes.fromhex(last.hash) + record.encode("ascii")).hexdigest()
 
 
 def _told(checks: tuple[Check, ...], accept: str, word: str) -> Answer:

@@ -340,19 +340,14 @@ class Loop:
 
     def _ask(self, what: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """What people ask through the control socket; in a thread of theirs."""
-        by = str(arguments.get("by", ""))
         if what == "status":
             told: dict[str, Any] = msgspec.to_builtins(self.vitals(), str_keys=True)
             waiting = list(self._lanes.waiting) if self._lanes else []
             return {**told, "waiting": waiting, "polled": self._files.polled, "version": __version__}
         if what == "scan" and self._lanes:
-            log.info("scan asked for", by=by)
+            log.info("scan asked for", by=str(arguments.get("by", "")))
             self.post(lambda: self._lanes.asked("scan") if self._lanes else None)
             return {"said": "the daemon scans the whole estate as soon as no other such scan runs"}
-        if what == "reload":
-            log.info("reload asked for", by=by)
-            self.reload()
-            return {"said": "the daemon looks at its configuration; `driftwarden status` says what it found"}
         return {"said": f"the daemon is {self._role}, and cannot do that now"}
 
     # --- the end -------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def append(connection: Connection, events: Iterable[tuple[str, Body]], at: datet
     rows = []
     for kind, body in events:
         written = canonical(body)
-        head = Head(head.seq + 1, _hash(head, at, kind, written))
+        head = Head(head.seq + 1, hash_after(head, at, kind, written))
         rows.append({"seq": head.seq, "at": at, "kind": kind, "body": written, "hash": head.hash})
     if rows:
         connection.execute(_events.insert(), rows)
@@ -194,7 +194,8 @@ def head_of(connection: Connection) -> Head:
     return Head() if row is None else Head(row.seq, row.hash)
 
 
-def _hash(last: Head, at: datetime, kind: str, body: str) -> str:
+def hash_after(last: Head, at: datetime, kind: str, body: str) -> str:
+    """The hash of the event after `last`; `body` is canonical."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
     record = f'{{"at":"{moment}","body":{body},"kind":{json.dumps(kind)},"seq":{last.seq + 1}}}'
     return hashlib.sha256(bytes.fromhex(last.hash) + record.encode("ascii")).hexdigest()
@@ -204,7 +205,7 @@ def _row_faults(row: Any, last: Head) -> list[str]:
     if row.seq != last.seq + 1:
         return [f"event {row.seq} stands where event {last.seq + 1} should"]
     try:
-        expected = _hash(last, row.at, row.kind, row.body)
+        expected = hash_after(last, row.at, row.kind, row.body)
     except ValueError as error:
         return [f"event {row.seq} cannot be hashed: {error}"]
     return [] if row.hash == expected else [f"event {row.seq} does not match its hash"]
