@@ -29,11 +29,9 @@ def ticket(asked: Question, terms: Terms, _at: datetime) -> Answer:
 
 def state(asked: Question, terms: Terms, at: datetime) -> Answer:
     """Whether it was approved, or being implemented, at the moment."""
-    if terms.ticket.incomplete:
-        return Test("state", "unknown", f"{terms.ref}: {terms.ticket.incomplete}")
+    if why := _untold(terms):
+        return Test("state", "unknown", why)
     history = terms.history
-    if not history.times:
-        return Test("state", "unknown", f"{terms.ref} has no history")
     epoch = history.epoch(at)
     answer = terms.at_epoch.get(epoch)
     if answer is None:
@@ -42,6 +40,13 @@ def state(asked: Question, terms: Terms, at: datetime) -> Answer:
         said = f"{terms.ref} was {found or '(not yet opened)'} at "
         answer = terms.at_epoch[epoch] = Timed("state", "pass" if approved else "fail", said)
     return answer
+
+
+def _untold(terms: Terms) -> str:
+    """Why its history does not tell how it stood at a time; empty where it does."""
+    if terms.ticket.incomplete:
+        return f"{terms.ref}: {terms.ticket.incomplete}"
+    return "" if terms.history.times else f"{terms.ref} has no history"
 
 
 def window(asked: Question, terms: Terms, _at: datetime) -> Answer:
@@ -141,11 +146,9 @@ def _in_group(asked: Question, terms: Terms) -> Test:
 
 def separation(asked: Question, terms: Terms, at: datetime) -> Answer:
     """Whether enough others approved it by the moment, one of them for the group that the risk asks for."""
-    if terms.ticket.incomplete:
-        return Test("separation", "unknown", f"{terms.ref}: {terms.ticket.incomplete}")
+    if why := _untold(terms):
+        return Test("separation", "unknown", why)
     history = terms.history
-    if not history.times:
-        return Test("separation", "unknown", f"{terms.ref} has no history")
     epoch = history.epoch(at)
     if not history.approvals[epoch] and asked.needed:
         return Timed("separation", "fail", f"{terms.ref} had no approval at ")

@@ -27,11 +27,28 @@ KEY = click.option(
     help="SSH key that says who you are; a .pub file asks the agent. Default: the first of the usual files in ~/.ssh, "
     "and none where a daemon runs, which knows your user.",
 )
+CASE = click.argument("case")
+ACCEPTED = click.option(
+    "--accept/--reject", "accepted", default=None, help="The judgement; one of the two must be given."
+)
+AFTER_WORK = click.option("--post-implementation", "after_work", is_flag=True, help="The review after the work.")
 OFFLINE = click.option(
     "--offline",
     type=click.Path(file_okay=False, path_type=Path),
     help="Sign into a file in this folder, without store or network; the next scan takes what lies in `offline/`.",
 )
+
+
+def judgement(reason: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The arguments of a command that reviews a case; `reason` is the help of `--reason`."""
+
+    def taking(function: Callable[..., None]) -> Callable[..., None]:
+        # The last is the innermost, as of decorators that stand below each other.
+        for option in (CONFIG, KEY, AFTER_WORK, click.option("--reason", default="", help=reason), ACCEPTED, CASE):
+            function = option(function)
+        return function
+
+    return taking
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,6 +18,7 @@ from agent.cli import fail
 if TYPE_CHECKING:
     from agent.config import Config
     from agent.store.tolerated import Use
+    from agent.tolerated.shown import Row
     from agent.tolerated.terms import Approvals
 
 
@@ -56,6 +59,21 @@ def uses_of(config: Config) -> Mapping[str, Use] | None:
         return None
     with connect(config.store_url()) as store:
         return Uses(store.database).counts()
+
+
+def tell(rows: Sequence[Row], problems: Sequence[str], output: str, none: str) -> NoReturn:
+    """Prints permissions, or `none`, and what of their files is not in force; ends with 3 where anything is not."""
+    from agent.cli._show import width
+    from agent.report.text import table
+    from agent.tolerated.shown import HEADS, cells
+
+    if output == "json":
+        click.echo(json.dumps([row.told() for row in rows], indent=2))
+    else:
+        click.echo(table(HEADS, cells(rows), width()) if rows else none)
+    for problem in problems:
+        click.echo(f"driftwarden: not in force: {problem}", err=True)
+    sys.exit(3 if problems else 0)
 
 
 def ends(until: str, now: datetime) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli._declare import CONFIG, KEY, OUTPUT, key_file
-from agent.cli._tolerated import ends, office, said, uses_of
+from agent.cli._tolerated import ends, office, said, tell, uses_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,13 +92,11 @@ def list_(config: str, output: str) -> None:
 
     Exit codes: 0, 2 misuse, 3 something is wrong with a file.
     """
-    from agent.cli._show import width
     from agent.config import duration
-    from agent.report.text import table
     from agent.run import install_key
     from agent.tolerated.baseline import read
     from agent.tolerated.digests import install_marks
-    from agent.tolerated.shown import HEADS, baseline_rows, cells
+    from agent.tolerated.shown import baseline_rows
 
     with said():
         at = office(config)
@@ -108,13 +104,7 @@ def list_(config: str, output: str) -> None:
         marks = install_marks(install_key(at.config.path(at.config.store.key)))
         found = read(folder, longest, at.approvals, at.now, marks)
         rows = baseline_rows(found.files, uses_of(at.config), at.now)
-    if output == "json":
-        click.echo(json.dumps([row.told() for row in rows], indent=2))
-    else:
-        click.echo(table(HEADS, cells(rows), width()) if rows else f"No baseline in {folder}.")
-    for problem in found.problems:
-        click.echo(f"driftwarden: not in force: {problem}", err=True)
-    sys.exit(3 if found.problems else 0)
+    tell(rows, found.problems, output, f"No baseline in {folder}.")
 
 
 def _left(title: str, findings: Sequence[Finding]) -> None:

@@ -20,6 +20,7 @@ from agent.cli._declare import (
     case_table,
     declare,
     estate_of,
+    judgement,
     review_case,
     shown,
     store_of,
@@ -147,12 +148,7 @@ def document(
 
 
 @command.command("review", short_help="Accept or reject somebody else's document.")
-@click.argument("case")
-@click.option("--accept/--reject", "accepted", default=None, help="The judgement; one of the two must be given.")
-@click.option("--reason", default="", help="Why; to reject needs one.")
-@click.option("--post-implementation", "after_work", is_flag=True, help="The review after the work.")
-@KEY
-@CONFIG
+@judgement("Why; to reject needs one.")
 def review(case: str, accepted: bool | None, reason: str, after_work: bool, key: Path | None, config: str) -> None:
     """Review the document of CASE: somebody other than whoever acted or wrote it."""
     if accepted is None:

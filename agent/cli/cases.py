@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli import fail
-from agent.cli._declare import CONFIG, KEY, OUTPUT, case_table, declare, review_case, shown, store_of
+from agent.cli._declare import CONFIG, KEY, OUTPUT, case_table, declare, judgement, review_case, shown, store_of
 
 if TYPE_CHECKING:
     from agent.declare import Accepted, Ground
@@ -60,12 +60,7 @@ def show(case: str, config: str, output: str) -> None:
 
 
 @command.command("review", short_help="Accept or reject, as somebody who did not act in it.")
-@click.argument("case")
-@click.option("--accept/--reject", "accepted", default=None, help="The judgement; one of the two must be given.")
-@click.option("--reason", default="", help="Why. Only a break-glass document is accepted without one.")
-@click.option("--post-implementation", "after_work", is_flag=True, help="The review after the work.")
-@KEY
-@CONFIG
+@judgement("Why. Only a break-glass document is accepted without one.")
 def review(case: str, accepted: bool | None, reason: str, after_work: bool, key: Path | None, config: str) -> None:
     """Review CASE: somebody other than whoever acted, or wrote its document, accepts or rejects it."""
     if accepted is None:

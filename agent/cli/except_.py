@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import click
 
 from agent.cli._declare import CONFIG, KEY, OUTPUT, key_file
-from agent.cli._tolerated import Office, ends, office, said, uses_of
+from agent.cli._tolerated import Office, ends, office, said, tell, uses_of
 
 
 @click.group("except", short_help="Exceptions: list, ask for, approve and end permissions to differ.")
@@ -28,22 +26,14 @@ def list_(config: str, output: str) -> None:
 
     Exit codes: 0, 2 misuse, 3 something is wrong with a file or an entry.
     """
-    from agent.cli._show import width
-    from agent.report.text import table
     from agent.tolerated.exceptions import read
-    from agent.tolerated.shown import HEADS, cells, exception_rows
+    from agent.tolerated.shown import exception_rows
 
     with said():
         at = office(config)
         found = read(at.exceptions, at.longest, at.approvals, at.now)
         rows = exception_rows(found.found, uses_of(at.config), at.now)
-    if output == "json":
-        click.echo(json.dumps([row.told() for row in rows], indent=2))
-    else:
-        click.echo(table(HEADS, cells(rows), width()) if rows else f"No exceptions in {at.exceptions}.")
-    for problem in found.problems:
-        click.echo(f"driftwarden: not in force: {problem}", err=True)
-    sys.exit(3 if found.problems else 0)
+    tell(rows, found.problems, output, f"No exceptions in {at.exceptions}.")
 
 
 @command.command("add")
