@@ -40,7 +40,8 @@ class Old:
 
         Raises UpkeepError, OSError.
         """
-        aside = self.file.with_name(f"{self.file.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+        # To the microsecond: two restores within a second are two stores to keep.
+        aside = self.file.with_name(f"{self.file.name}.replaced-{now:%Y%m%dT%H%M%S.%fZ}")
         if self.connection is not None:
             _overwritten(self.connection, copy, aside, self.file)
             return aside
