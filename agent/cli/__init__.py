@@ -1,6 +1,6 @@
 """The command line: one small file per command, found by folder; nothing that decides lives here.
 
-Heavy imports stand inside the commands, so that `driftwarden --help` stays under 200 ms of CPU.
+Heavy imports stand inside the commands, so that `driftwarden --help` reads little and answers at once.
 """
 
 from __future__ import annotations
