@@ -1,19 +1,22 @@
 """One YAML file of rules or controls, taken apart; whatever is wrong is an error: `file:line: what; what is right`.
 
-Hides YAML, its dangers, and how a value finds its line.
+Hides YAML, its dangers, and how a value finds its line. Scalars without quotes mean what they do in YAML 1.2 (core
+schema, https://yaml.org/spec/1.2.2/#103-core-schema): `no` is a word and `012` is twelve.
 """
 
 from __future__ import annotations
 
 import difflib
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from yaml.events import CollectionEndEvent, MappingStartEvent, ScalarEvent
+
+from agent.yaml_events import Event, YamlError, events, is_plain, line_of
 
 T = TypeVar("T")
 
@@ -21,8 +24,20 @@ RISK_FILE = "risk.yaml"
 """The file of weights, which is no rule."""
 LARGEST = 64 * 1024
 """Bytes of a rule file; ours have about two thousand."""
-MOST_BRACKETS = 1000
-"""The parser's time grows with the square of their nesting: 64 KiB of `[` take it a quarter of an hour."""
+DEEPEST = 20
+"""Levels of a rule file; ours have five."""
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)"), lambda text: float(text.replace(".", ""))),
+    (re.compile(r"\.(nan|NaN|NAN)"), lambda _: float("nan")),
+)
 
 
 class RuleError(Exception):
@@ -40,11 +55,22 @@ class RuleFile:
 
     def error(self, node: Any, entry: Any, text: str) -> RuleError:
         """An error at the entry (key or index) of a map or list of the file, or at its start."""
-        try:
-            line = node.lc.data[entry][0]
-        except (AttributeError, KeyError, TypeError):
-            line = getattr(getattr(node, "lc", None), "line", 0) or 0  # a scalar of ruamel's may have a place of None
-        return RuleError(f"{self.label}:{line + 1}: {text}")
+        line = node.lines.get(entry, node.line) if isinstance(node, _Map | _List) else 1
+        return RuleError(f"{self.label}:{line}: {text}")
+
+
+class _Map(dict[Any, Any]):
+    """A map that knows its line and those of its keys."""
+
+    line = 1
+    lines: Mapping[Any, int] = MappingProxyType({})
+
+
+class _List(list[Any]):
+    """A list that knows its line and those of its items, by index."""
+
+    line = 1
+    lines: Mapping[int, int] = MappingProxyType({})
 
 
 def rule_files(label: str, place: Traversable) -> Iterable[RuleFile]:
@@ -62,22 +88,61 @@ def parse(label: str, name: str, file: Traversable) -> RuleFile:
         raw = file.read_bytes()
         if len(raw) > LARGEST:
             raise RuleError(f"{label}: {len(raw)} bytes; a rule file has at most {LARGEST}")
-        if raw.count(b"[") + raw.count(b"{") > MOST_BRACKETS:
-            raise RuleError(f"{label}: more than {MOST_BRACKETS} brackets; a rule file has fewer")
-        return RuleFile(label, name, YAML(typ="rt", pure=True).load(io.StringIO(raw.decode())))
+        return RuleFile(label, name, _root(events(raw.decode())))
     except OSError as error:
         raise RuleError(f"{label}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise RuleError(f"{label}:{line}: not UTF-8") from error
-    except RecursionError as error:
-        raise RuleError(f"{label}: nested too deeply to be a rule") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        said = " ".join(filter(None, (error.context, error.problem)))
-        raise RuleError(f"{label}:{mark.line + 1 if mark else 1}: not YAML: {said}") from error
-    except (YAMLError, ValueError) as error:
-        raise RuleError(f"{label}: not YAML: {error}") from error
+    except YamlError as error:
+        raise RuleError(f"{label}:{error.line}: {error}" if error.line else f"{label}: {error}") from error
+
+
+def _root(found: Iterator[Event]) -> Any:
+    first = next(found, None)
+    if first is None:
+        return None
+    root = _built(first, found, 1)
+    next(found, None)  # meets a second document, if there is one
+    return root
+
+
+def _built(event: Event, found: Iterator[Event], depth: int) -> Any:
+    if depth > DEEPEST:
+        raise YamlError(line_of(event), f"nested deeper than {DEEPEST} levels")
+    if isinstance(event, ScalarEvent):
+        return _scalar(event)
+    lines: dict[Any, int] = {}
+    built: _Map | _List
+    if isinstance(event, MappingStartEvent):
+        built = _Map()
+        while not isinstance(its := next(found), CollectionEndEvent):
+            if not isinstance(its, ScalarEvent):
+                raise YamlError(line_of(its), "a key must be text")
+            key = _scalar(its)
+            if key in lines:
+                raise YamlError(line_of(its), f"key {key!r} stands here and on line {lines[key]}")
+            lines[key] = line_of(its)
+            built[key] = _built(next(found), found, depth + 1)
+    else:
+        built = _List()
+        while not isinstance(its := next(found), CollectionEndEvent):
+            lines[len(built)] = line_of(its)
+            built.append(_built(its, found, depth + 1))
+    built.line, built.lines = line_of(event), lines
+    return built
+
+
+def _scalar(event: ScalarEvent) -> Any:
+    if not is_plain(event):
+        return event.value
+    if event.value in _WORDS:
+        return _WORDS[event.value]
+    number = next((of for pattern, of in _NUMBERS if pattern.fullmatch(event.value)), None)
+    try:
+        return event.value if number is None else number(event.value)
+    except ValueError:  # Python reads no number of thousands of digits
+        raise YamlError(line_of(event), "a number of too many digits") from None
 
 
 def mapping(file: RuleFile, node: Any, what: str, known: Sequence[str], required: Sequence[str]) -> Mapping[str, Any]:

@@ -22,8 +22,8 @@ from agent.facts import FACTS, Words
 from agent.judge import Condition, Example, Rule, Stage, decide, example_facts
 from agent.model import Severity, Unknown
 from agent.rule_file import (
+    DEEPEST,
     LARGEST,
-    MOST_BRACKETS,
     RISK_FILE,
     RuleError,
     RuleFile,
@@ -39,8 +39,8 @@ from agent.shipped import shipped
 from agent.tables import RulesConfig
 
 __all__ = [
+    "DEEPEST",
     "LARGEST",
-    "MOST_BRACKETS",
     "RISK_FILE",
     "Checked",
     "Control",

@@ -139,7 +139,7 @@ DANA = "people:\n- id: dana\n  principals: [dana]\n"
             "accounts:\n- id: 111122223333\n- id: 111122223333\n",
             "3: account 111122223333 stands on line 2 as well",
         ),
-        ("people: [\n", "2: is not YAML: expected the node content, but found '<stream end>'"),
+        ("people: [\n", "1: is not YAML: while parsing a flow node did not find expected node content"),
         ("people: &a\n- *a\n", "2: alias '*a' is not taken; write the value out"),
     ],
 )

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
-    ("model", "clean", "cron", "paths", "recurrence", "rule_file", "shipped", "tables", "toml_file"),
+    ("model", "clean", "cron", "paths", "recurrence", "shipped", "tables", "toml_file", "yaml_events"),
+    ("rule_file",),
     ("config", "hcl_text", "seal", "tags", "vitals"),
     ("resources",),
     ("named", "topics"),
@@ -50,7 +51,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
 )
 """Modules and folders of `agent`, lowest first: each imports from lower tiers only, never from its own."""
 
-PURE = ("model", "clean", "paths", "hcl_text", "tags", "seal", *(name for tier in TIERS[2:13] for name in tier))
+PURE = ("model", "clean", "paths", "hcl_text", "tags", "seal", *(name for tier in TIERS[3:14] for name in tier))
 """No I/O, no clock, no environment; `rules` reads rule files."""
 
 HARMLESS = {
@@ -67,7 +68,7 @@ HARMLESS = {
         "hashlib",
     ),
     *("hmac", "importlib", "io", "ipaddress", "itertools", "json", "math", "pkgutil", "re", "typing", "unicodedata"),
-    *("operator", "cel", "deepdiff", "jmespath", "ruamel"),
+    *("operator", "cel", "deepdiff", "jmespath", "yaml"),
 }
 """What a pure module may import: nothing of it reaches a file, the network, a clock or the environment by itself."""
 

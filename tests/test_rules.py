@@ -20,8 +20,8 @@ from agent.facts import FACTS
 from agent.model import SEVERITIES, Unknown
 from agent.resources import load
 from agent.rules import (
+    DEEPEST,
     LARGEST,
-    MOST_BRACKETS,
     Checked,
     RuleError,
     check_rules,
@@ -261,10 +261,12 @@ def test_an_example_that_cannot_be_decided_does_not_pass(folder: Folder) -> None
         (WHEN, "when: []", ":4: when is empty"),
         (WHEN, "when: {}", ":4: when must be a map"),
         (WHEN, "when: [outcome]", ":4: when must be a map"),
-        ("id: mine", "id: mine\nid: mine", ":2: not YAML: while constructing a mapping"),
-        ("id: mine", "id: [", ":3: not YAML: while parsing a flow "),
-        ("id: mine", "id: *anchor", ":1: not YAML: found undefined alias"),
-        ("id: mine", "id: \x01", ": not YAML: "),
+        ("id: mine", "id: mine\nid: mine", ":2: key 'id' stands here and on line 1"),
+        ("id: mine", "id: [", ":3: is not YAML: while parsing a flow "),
+        ("id: mine", "id: *anchor", ":1: alias '*anchor' is not taken; write the value out"),
+        ("id: mine", "id: !!str mine", ":1: tag 'tag:yaml.org,2002:str' is not taken; write the plain value"),
+        ("id: mine", f"id: {'9' * 5000}", ":1: a number of too many digits"),
+        ("id: mine", "id: \x01", ": is not YAML: "),
     ],
 )  # fmt: skip
 def test_a_mistake_names_file_line_and_what_would_be_right(folder: Folder, old: str, new: str, error: str) -> None:
@@ -281,8 +283,10 @@ def test_a_mistake_names_file_line_and_what_would_be_right(folder: Folder, old: 
         (b"", ":1: a rule must be a map with id, title"),
         (b"- id: mine", ":1: a rule must be a map with id, title"),
         (b"id: mine\ntitle: \xff", ":2: not UTF-8"),
-        (b"a: " + b"[" * MOST_BRACKETS, ": nested too deeply to be a rule"),
-        (b"a: " + b"[" * (MOST_BRACKETS + 1), ": more than 1000 brackets"),
+        (b"a: " + b"[" * 60_000, f":1: nested deeper than {DEEPEST} levels"),
+        (b"- " * 30_000 + b"a", f":1: nested deeper than {DEEPEST} levels"),
+        (b"id: mine\ntitle: a\n---\nid: mine", ":3: a second document starts here; keep one to a file"),
+        (b"? [id]\n: mine", ":1: a key must be text"),
         (b"#" * (LARGEST + 1), f": {LARGEST + 1} bytes; a rule file has at most {LARGEST}"),
     ],
 )

@@ -161,7 +161,7 @@ def test_the_configured_stages_count_on_both_sides(place: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "words", "said"),
     [
-        ("id: [", (), "queue-by-hand.yaml:1: not YAML"),
+        ("id: [", (), "queue-by-hand.yaml:1: is not YAML"),
         (OURS, ("-c", "nowhere.toml"), "nowhere.toml: no such file"),
         (OURS, ("--rules", "nowhere"), "nowhere: no such directory of rules"),
     ],

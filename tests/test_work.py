@@ -117,10 +117,10 @@ def test_the_daemon_itself_gets_no_secrets_of_jobs(folder: Path) -> None:
             '[[stack]]\nname = "a"\ndir = "a"\nschedule = "often"\n',
             "driftwarden.toml:4: stack[0].schedule: 'often' is no schedule",
         ),
-        ("rules/wrong.yaml", "id: [\n", "/rules/wrong.yaml:2: not YAML"),
+        ("rules/wrong.yaml", "id: [\n", "/rules/wrong.yaml:1: is not YAML"),
         ("rules/ours.yaml", RULE.replace("low", "grave"), "/rules/ours.yaml:3: "),
         ("people.yaml", "people: 7\n", "/people.yaml:1: "),
-        ("exceptions/old.yaml", "- id: [\n", "/exceptions/old.yaml:2"),
+        ("exceptions/old.yaml", "- id: [\n", "/exceptions/old.yaml:1"),
     ],
     ids=["cron", "timezone", "stack", "yaml", "rule", "people", "exceptions"],
 )

@@ -4,7 +4,7 @@ Scalars stay text: `012345678901` is an account id and `no` a title, whatever YA
 second documents, repeated fields, deep nesting and large files are refused before anything is built from them.
 """
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -13,19 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentStartEvent,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-    SequenceStartEvent,
-)
+from ruamel.yaml.error import YAMLError
+from yaml.events import CollectionEndEvent, ScalarEvent, SequenceStartEvent
 
 from agent.clean import clean
 from agent.config import reading
+from agent.yaml_events import Event, YamlError, events, is_plain, line_of
 
 MAX_BYTES = 1_000_000
 """About 3,500 tickets, and 5 s of parsing."""
@@ -85,18 +78,13 @@ def parse(content: str, file: Path) -> Value:
 
     Raises `DocumentError`.
     """
-    events = _events(content, file)
+    found = events(content)
     try:
-        first = next(events, None)
-        value = Value(1, None) if first is None else _build(first, events, file, 1)
-        next(events, None)  # meets a second document, if there is one
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise DocumentError(file, line, f"is not YAML: {error.problem or error.context}") from error
-    except YAMLError as error:
-        raise DocumentError(file, 0, f"is not YAML: {str(error).splitlines()[0]}") from error
-    finally:
-        events.close()
+        first = next(found, None)
+        value = Value(1, None) if first is None else _build(first, found, 1)
+        next(found, None)  # meets a second document, if there is one
+    except YamlError as error:
+        raise DocumentError(file, error.line, str(error)) from error
     return value
 
 
@@ -122,49 +110,27 @@ def _yaml() -> YAML:
     return yaml
 
 
-_Event = NodeEvent | CollectionEndEvent
-_Events = Generator[_Event, None, None]
-
-
-def _events(content: str, file: Path) -> _Events:
-    """The events that begin or end a value; refuses what is not taken."""
-    documents = 0
-    for event in YAML(typ="safe", pure=True).parse(content):
-        line = event.start_mark.line + 1
-        if isinstance(event, DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise DocumentError(file, line, "a second document starts here; keep one to a file")
-        elif isinstance(event, AliasEvent):
-            raise DocumentError(file, line, f"alias '*{event.anchor}' is not taken; write the value out")
-        elif isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent) and event.tag:
-            raise DocumentError(file, line, f"tag '{event.tag}' is not taken; write the plain value")
-        elif isinstance(event, NodeEvent | CollectionEndEvent):
-            yield event
-
-
-def _build(event: _Event, events: _Events, file: Path, depth: int) -> Value:
-    line = event.start_mark.line + 1
+def _build(event: Event, found: Iterator[Event], depth: int) -> Value:
+    line = line_of(event)
     if depth > MAX_DEPTH:
-        raise DocumentError(file, line, f"is nested deeper than {MAX_DEPTH} levels")
+        raise YamlError(line, f"is nested deeper than {MAX_DEPTH} levels")
     if isinstance(event, ScalarEvent):
-        unset = event.style is None and event.value in ("", "~", "null")
+        unset = is_plain(event) and event.value in ("", "~", "null")
         return Value(line, None if unset else event.value)
     if isinstance(event, SequenceStartEvent):
         items = []
-        while not isinstance(item := next(events), CollectionEndEvent):
-            items.append(_build(item, events, file, depth + 1))
+        while not isinstance(item := next(found), CollectionEndEvent):
+            items.append(_build(item, found, depth + 1))
         return Value(line, items)
     fields: dict[str, Value] = {}
-    while not isinstance(name := next(events), CollectionEndEvent):
+    while not isinstance(name := next(found), CollectionEndEvent):
         if not isinstance(name, ScalarEvent):
-            raise DocumentError(file, name.start_mark.line + 1, "a field name must be text")
+            raise YamlError(line_of(name), "a field name must be text")
         if name.value in fields:
-            what = f"field '{name.value}' stands here and on line {fields[name.value].line}"
-            raise DocumentError(file, name.start_mark.line + 1, what)
-        value = _build(next(events), events, file, depth + 1)
+            raise YamlError(line_of(name), f"field '{name.value}' stands here and on line {fields[name.value].line}")
+        value = _build(next(found), found, depth + 1)
         # A block under a field starts on the next line; what people look for is the field.
-        fields[name.value] = Value(name.start_mark.line + 1, value.data)
+        fields[name.value] = Value(line_of(name), value.data)
     return Value(line, fields)
 
 

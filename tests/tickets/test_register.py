@@ -243,10 +243,13 @@ MISTAKES = {
             "scope, window, plan, groups, history",
         ],
     ),
-    "not YAML": ("ref: [A\ntitle: x\n", ["tickets/chg.yaml:2: is not YAML: expected ',' or ']', but got ':'"]),
+    "not YAML": (
+        "ref: [A\ntitle: x\n",
+        ["tickets/chg.yaml:2: is not YAML: while parsing a flow sequence did not find expected ',' or ']'"],
+    ),
     "control character": (
         "ref: \x1b[31mA\n",
-        ["tickets/chg.yaml: is not YAML: unacceptable character #x001b: special characters are not allowed"],
+        ["tickets/chg.yaml: is not YAML: unacceptable character #x001b: control characters are not allowed"],
     ),
     "escaped control character": (
         'ref: A\n"\\e[31m": x\n',
