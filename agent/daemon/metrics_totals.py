@@ -21,7 +21,8 @@ from sqlalchemy import Connection, func, select
 from agent.daemon.metrics_catalogue import CATALOGUE, DETECT, RESOLVE, Distribution, Samples, Value
 from agent.daemon.metrics_labels import account_label
 from agent.model import OUTCOMES
-from agent.store import Store, schema
+from agent.store import Store, StoreError, schema
+from agent.store.pieces import VERDICTS, Joined
 
 KEPT = "metrics.totals"
 """Name of the setting that the counts are written down as."""
@@ -171,9 +172,14 @@ class Totals:
                 after = known = 0
                 self._reached, self._counted = (0, self._reached[1]), (0, self._counted[1])
             by_outcome = _by(connection, _verdicts.c.outcome, _verdicts.c.id, max(after, known), newest)
+        joined = Joined(self._store.database, VERDICTS)
         for page in self._pages(after, newest):
             for row in page:
-                self._count_changes(row.at, _DECODER.decode(row.body), counts=row.id > known)
+                try:
+                    finding = _DECODER.decode(joined.news(row.body))
+                except ValueError as error:
+                    raise StoreError(f"verdict {row.id}: {error}; see `driftwarden db verify`") from None
+                self._count_changes(row.at, finding, counts=row.id > known)
         for outcome, number in by_outcome:
             self._count(_VERDICTS, (outcome,), number)
         self._reached = (max(after, newest), self._reached[1])

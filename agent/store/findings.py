@@ -8,14 +8,14 @@ changed, and their digests stand in the ledger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from agent.model import Finding, FindingId
-from agent.store import ledger, schema
+from agent.model import Candidate, Finding, FindingId, JudgedChange
+from agent.store import ledger, pieces, schema
 from agent.store.codec import decode, digest, encode
 from agent.store.database import Database, fetch_in
 from agent.store.ledger import Body
@@ -23,6 +23,8 @@ from agent.store.ledger import Body
 _findings = schema.findings
 _inputs = schema.inputs
 _verdicts = schema.verdicts
+
+C = TypeVar("C", JudgedChange, Candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +104,46 @@ class Findings:
         )
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        return tuple(
-            Judgement(row.run_id, row.at, decode(Finding, row.body), decode(object, row.inputs)) for row in rows
-        )
+        told = _Told(self.database)
+        return tuple(Judgement(row.run_id, row.at, told.finding(row.body), decode(object, row.inputs)) for row in rows)
 
     def judged(self, since: datetime) -> tuple[tuple[datetime, Finding], ...]:
         """Every verdict written down at `since` or later, with the finding as it was judged then, oldest first."""
         query = select(_verdicts.c.at, _verdicts.c.body).where(_verdicts.c.at >= since).order_by(_verdicts.c.id)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        return tuple((row.at, decode(Finding, row.body)) for row in rows)
+        told = _Told(self.database)
+        return tuple((row.at, told.finding(row.body)) for row in rows)
 
     def _known(self, query: Any) -> tuple[Known, ...]:
         with self.database.read() as connection:
             rows = connection.execute(query).all()
         return tuple(map(_known, rows))
+
+
+class _Told:
+    """Findings as they were judged. Those with many calls tell of nearly the same ones each: these are held once."""
+
+    def __init__(self, database: Database) -> None:
+        self._joined = pieces.Joined(database, pieces.VERDICTS)
+        self._calls: dict[tuple[type[Any], tuple[str, ...]], Any] = {}
+
+    def finding(self, body: str) -> Finding:
+        """Raises StoreError, and ValueError for what cannot be read."""
+        found = decode(Finding, self._joined.text(body))
+        if not pieces.is_cut(body):
+            return found
+        alike = self._alike
+        return replace(found, changes=tuple(map(alike, found.changes)), candidates=tuple(map(alike, found.candidates)))
+
+    def _alike(self, item: C) -> C:
+        """The one that was told before, where it is equal."""
+        name = type(item), item.change.event_ids
+        before: C | None = self._calls.get(name)
+        if before == item:
+            return before
+        self._calls[name] = item
+        return item
 
 
 def _known(row: Any) -> Known:
@@ -161,6 +188,12 @@ def close(connection: Connection, run_id: str, at: datetime, ids: Iterable[Findi
     return [("finding.closed", {"run": run_id, "finding": row.id}) for row in rows]
 
 
+def loose_pieces(connection: Connection) -> list[int]:
+    """Numbers of the pieces that no verdict names. Raises ValueError where it cannot be read which one names."""
+    marked = func.substr(_verdicts.c.body, 1, len(pieces.MARK)) == pieces.MARK
+    return pieces.VERDICTS.unnamed(connection, connection.execute(select(_verdicts.c.body).where(marked)).scalars())
+
+
 def _judgement(finding: Finding) -> Any:
     """What makes a verdict differ from the one before."""
     return finding.verdict, tuple((judged.change.event_ids, judged.verdict) for judged in finding.changes)
@@ -175,6 +208,7 @@ def _write_verdicts(
             body = encode(entry.inputs)
             bodies[id(entry.inputs)] = (digest(body), body.encode())
     _keep_inputs(connection, dict(bodies.values()))
+    texts = [text for _, text in judged]
     rows = [
         {
             "finding_id": entry.finding.id,
@@ -184,11 +218,11 @@ def _write_verdicts(
             "body": body,
             "inputs_sha256": bodies[id(entry.inputs)][0],
         }
-        for entry, body in judged
+        for (entry, _), body in zip(judged, pieces.VERDICTS.put(connection, texts), strict=True)
     ]
     if rows:
         connection.execute(_verdicts.insert(), rows)
-    return [("verdict.reached", _verdict_event(row)) for row in rows]
+    return [("verdict.reached", _verdict_event(row, text)) for row, text in zip(rows, texts, strict=True)]
 
 
 def _keep_inputs(connection: Connection, bodies: Mapping[str, bytes]) -> None:
@@ -198,11 +232,11 @@ def _keep_inputs(connection: Connection, bodies: Mapping[str, bytes]) -> None:
         connection.execute(_inputs.insert(), rows)
 
 
-def _verdict_event(row: Mapping[str, Any]) -> Body:
+def _verdict_event(row: Mapping[str, Any], text: str) -> Body:
     return {
         "run": row["run_id"],
         "finding": row["finding_id"],
         "outcome": row["outcome"],
-        "body_sha256": digest(row["body"]),
+        "body_sha256": digest(text),
         "inputs_sha256": row["inputs_sha256"],
     }

@@ -169,6 +169,16 @@ class Journal:
             rows = connection.execute(query.order_by(_hours.c.account, _hours.c.region, _hours.c.hour)).all()
         return tuple(Tally(row.account, row.region, row.hour, row.events, row.newest) for row in rows)
 
+    def heard_of(self, places: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Which of some places, account and region, had an event in any hour that is kept."""
+        query = select(_hours.c.events).where(_hours.c.events > 0).limit(1)
+        with self.database.read() as connection:
+            return frozenset(
+                place
+                for place in places
+                if connection.scalar(query.where(_hours.c.account == _key(place[0]), _hours.c.region == _key(place[1])))
+            )
+
     def key_use(self, since: datetime) -> tuple[KeyUse, ...]:
         """Use of long-lived access keys on the days that begin at `since` or later."""
         query = select(_keys).where(_keys.c.day >= since).order_by(_keys.c.key, _keys.c.day)
@@ -178,9 +188,13 @@ class Journal:
 
     def gaps(self, since: datetime) -> tuple[Gap, ...]:
         """Gaps found at `since` or later."""
-        query = select(_gaps.c.body).where(_gaps.c.found_at >= since).order_by(_gaps.c.found_at, _gaps.c.sha256)
+        return tuple(gap for _, gap in self.dated_gaps(since))
+
+    def dated_gaps(self, since: datetime) -> tuple[tuple[datetime, Gap], ...]:
+        """Gaps found at `since` or later, each with when it was found last, oldest first."""
+        query = select(_gaps).where(_gaps.c.found_at >= since).order_by(_gaps.c.found_at, _gaps.c.sha256)
         with self.database.read() as connection:
-            return tuple(decode(Gap, row.body) for row in connection.execute(query))
+            return tuple((row.found_at, decode(Gap, row.body)) for row in connection.execute(query))
 
     def counts(self) -> Mapping[str, int]:
         """How many entries there are of each sort."""

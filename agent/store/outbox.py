@@ -7,7 +7,7 @@ case leave in order, and nothing of a case leaves before its opening has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -24,6 +24,8 @@ EntryState = Literal["waiting", "sending", "sent", "dead"]
 AHEAD = timedelta(hours=2)
 """Longer than anything waits or is leased: what is due later than that was put off by a wrong clock, and is due now."""
 
+_TOLD = 500  # entries that one event of the ledger names
+
 _outbox = schema.outbox
 _cases = schema.cases
 _NAMES: Mapping[type[Any], str] = {Open: "open", Update: "update", Close: "close", Held: "hold"}
@@ -37,7 +39,7 @@ class Entry:
     dedup_key: str
     """The same for every attempt, different for every action."""
     action: Action
-    """Its case carries the ticket's reference as soon as there is one."""
+    """Its case carries the ticket's reference as soon as there is one, and neither events nor emergencies."""
     state: EntryState
     attempts: int
     """With this one. More than 1: an earlier one may have got through."""
@@ -141,11 +143,23 @@ class Outbox:
             ledger.append(connection, [("case.not-filed", body)], now)
             return True
 
-    def revive(self, now: datetime) -> int:
-        """Makes every dead entry due again (someone has put right what stopped them); gives how many."""
-        values = {"state": "waiting", "next_at": now}
+    def revive(self, now: datetime, ids: Collection[int] | None = None, by: str = "") -> int:
+        """Makes dead entries due again, whose cause somebody (`by`) has put right: these, or all; gives how many.
+
+        What is not dead stays as it is. The ledger is told.
+        """
+        dead = _outbox.c.state == "dead"
+        its = dead if ids is None else and_(dead, _outbox.c.id.in_(list(ids)))
         with self.database.write() as connection:
-            return connection.execute(update(_outbox).where(_outbox.c.state == "dead").values(values)).rowcount
+            ledger.lock(connection)
+            rows = connection.execute(select(_outbox.c.id, _outbox.c.dedup_key).where(its).order_by(_outbox.c.id)).all()
+            values = {"state": "waiting", "next_at": now}
+            for part in (rows[n : n + _TOLD] for n in range(0, len(rows), _TOLD)):
+                chosen = _outbox.c.id.in_([row.id for row in part])
+                connection.execute(update(_outbox).where(dead, chosen).values(values))
+                body = {"outbox": [row.dedup_key for row in part], "by": by}
+                ledger.append(connection, [("case.revived", body)], now)
+        return len(rows)
 
     def unsent(self) -> tuple[Entry, ...]:
         """Everything not yet filed, oldest first."""
@@ -168,7 +182,7 @@ def _row(dedup: str, action: Action, now: datetime) -> dict[str, Any]:
         "dedup_key": f"{dedup}/{name}/{case_key or ''}",
         "case_key": case_key,
         "action": name,
-        "payload": encode(action),
+        "payload": encode(_to_file(action)),
         "state": "waiting",
         "created_at": now,
         "next_at": now,
@@ -178,6 +192,13 @@ def _row(dedup: str, action: Action, now: datetime) -> dict[str, Any]:
         "remote_ref": "",
         "error": "",
     }
+
+
+def _to_file(action: Action) -> Action:
+    """Without what no ticket system is told and what grows as long as the case is open: it stands in the case."""
+    if isinstance(action, Held):
+        return replace(action, cases=tuple(replace(case, events=(), emergencies=()) for case in action.cases))
+    return replace(action, case=replace(action.case, events=(), emergencies=()))
 
 
 def _with_ticket(*conditions: ColumnElement[bool]) -> Any:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
 
 from agent.model import Action, FindingId, Hit, Key, StateRead, Status
 from agent.store import cases, findings, ledger, looks, policy, readings, schema, states, tolerated, units
 from agent.store.database import Database, StoreError
 from agent.store.findings import Seen
+from agent.store.pieces import DOCUMENTS, Joined
 from agent.store.policy import PolicyFile
 from agent.store.readings import Reading
 from agent.store.units import Unit
@@ -51,7 +52,7 @@ class ScanCommit:
     finished_at: datetime
     status: Status
     document: bytes
-    """The scan document, JSON."""
+    """The scan document, JSON in ASCII."""
     seen: tuple[Seen, ...] = ()
     closed: tuple[FindingId, ...] = ()
     """Findings that are over. A finding neither seen nor closed (it lies in a gap) stays open as it was."""
@@ -112,13 +113,45 @@ class Scans:
         with self.database.read() as connection:
             return tuple(Scan(**row._mapping) for row in connection.execute(query.limit(limit)))
 
+    def looks_since(self, at: datetime) -> tuple[Scan, ...]:
+        """The scans of a part of the estate that ended after `at` and have told of something, newest first."""
+        columns = [column for column in _scans.c if column.name != "document"]
+        query = select(*columns).where(_scans.c.kind != "whole", _scans.c.finished_at > at)
+        query = query.where(_scans.c.document.is_not(None)).order_by(
+            _scans.c.finished_at.desc(), _scans.c.run_id.desc()
+        )
+        with self.database.read() as connection:
+            return tuple(Scan(**row._mapping) for row in connection.execute(query))
+
     def document(self, run_id: str | None = None) -> bytes | None:
-        """The document of a scan (None: of the last that ended of the whole estate); None where there is none."""
+        """The document of a scan (None: of the last that ended of the whole estate); None where there is none.
+
+        Raises StoreError, also where a piece of it is gone.
+        """
         query = select(_scans.c.document).where(_scans.c.finished_at.is_not(None))
         query = query.where(_scans.c.kind == "whole" if run_id is None else _scans.c.run_id == run_id)
         with self.database.read() as connection:
             ended = _scans.c.finished_at
-            return connection.scalar(query.order_by(ahead(ended), ended.desc(), _scans.c.run_id.desc()).limit(1))
+            query = query.order_by(ahead(ended), ended.desc(), _scans.c.run_id.desc()).limit(1)
+            kept: bytes | None = connection.scalar(query)
+        try:
+            return None if kept is None else Joined(self.database, DOCUMENTS).data(kept)
+        except ValueError as error:
+            raise StoreError(f"store {self.database.name}: {error}; see `driftwarden db verify`") from None
+
+    def drop_loose_pieces(self) -> None:
+        """Drops the pieces that no document of a look names any longer. Raises StoreError."""
+        query = select(_scans.c.document).where(_scans.c.kind != "whole", _scans.c.document.is_not(None))
+        with self.database.write() as connection:
+            ledger.lock(connection)  # no look may name one meanwhile
+            kept = connection.execute(query.execution_options(yield_per=50)).scalars()
+            try:
+                loose = DOCUMENTS.unnamed(connection, (document.decode("ascii", "replace") for document in kept))
+            except ValueError as error:
+                raise StoreError(f"store {self.database.name}: {error}; see `driftwarden db verify`") from None
+            if loose:
+                its = delete(DOCUMENTS.table).where(DOCUMENTS.table.c.id == bindparam("its_id"))
+                connection.execute(its, [{"its_id": number} for number in loose])
 
     def commit(self, scan: ScanCommit, unit: Unit | None = None) -> bool:
         """Ends the scan: all of it is kept, or nothing.
@@ -160,12 +193,20 @@ class Scans:
         values = {
             "finished_at": scan.finished_at,
             "status": scan.status,
-            "document": scan.document,
+            "document": _kept(connection, scan),
             "kind": scan.kind,
             "read_at": scan.read_at,
         }
         connection.execute(update(_scans).where(_scans.c.run_id == scan.run_id).values(values))
         return True
+
+
+def _kept(connection: Connection, scan: ScanCommit) -> bytes:
+    """What is kept of its document: those of looks tell of the same calls again and again."""
+    if scan.kind == "whole":
+        return scan.document
+    (kept,) = DOCUMENTS.put(connection, [scan.document.decode("ascii")])
+    return kept.encode()
 
 
 def ahead(time: ColumnElement[Any]) -> ColumnElement[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -17,6 +18,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
+    text,
 )
 
 from agent.store.columns import Packed, Row, Time, Words
@@ -96,14 +99,14 @@ findings = Table(
     Column("body", Text, nullable=False),
     sqlite_strict=_STRICT,
 )
-# One open story per finding; a closed one stays, and the next begins a row of its own.
-Index(
-    "findings_open",
-    findings.c.id,
-    unique=True,
-    sqlite_where=findings.c.closed_at.is_(None),
-    postgresql_where=findings.c.closed_at.is_(None),
-)
+
+
+@event.listens_for(findings, "after_create")
+def _one_open_story(_table: Table, connection: Connection, **_more: object) -> None:
+    """Of each finding; a closed one stays, and the next begins a row of its own."""
+    # No Index: to say its condition to PostgreSQL would load that dialect, 2 MB, into every process there is.
+    connection.execute(text("CREATE UNIQUE INDEX findings_open ON findings (id) WHERE closed_at IS NULL"))
+
 
 inputs = Table(
     "inputs",
@@ -126,6 +129,21 @@ verdicts = Table(
     Index("verdicts_of_finding", "finding_id"),
     sqlite_strict=_STRICT,
 )
+
+
+def _pieces(name: str) -> Table:
+    """Of texts: see `agent.store.pieces`."""
+    its = (
+        Column("id", Row, primary_key=True),
+        Column("sha256", Text, nullable=False),
+        Column("body", Packed, nullable=False),
+    )
+    return Table(name, METADATA, *its, Index(f"{name}_sha256", "sha256"), sqlite_strict=_STRICT)
+
+
+pieces = _pieces("pieces")
+# Documents are not kept for ever: not append-only, as those of verdicts are.
+document_pieces = _pieces("document_pieces")
 
 states = Table(
     "states",
@@ -368,7 +386,7 @@ SINCE: dict[int, tuple[Table, ...]] = {
     2: (states,),
     3: (trail_entries, trail_names, trail_hours, trail_keys, trail_gaps, trail_checkpoints),
     4: (declarations, settings, tolerated_hits, policy_files),
-    5: (leadership, jobs, looks, reports),
+    5: (leadership, jobs, looks, reports, pieces, document_pieces),
 }
 """Version of the schema → the tables it brought."""
 
@@ -377,4 +395,4 @@ ADDED: dict[int, tuple[Column[Any] | Index, ...]] = {
 }
 """Version of the schema → the columns and indexes it added to tables that were there; a column has a default."""
 
-APPEND_ONLY = (events, verdicts, inputs, declarations, settings, policy_files)
+APPEND_ONLY = (events, verdicts, pieces, inputs, declarations, settings, policy_files)

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from agent.store import Event, Store, schema
 from agent.store.codec import decode, digest
 from agent.store.ledger import PRUNED, RESTORED
+from agent.store.pieces import DOCUMENTS, VERDICTS, Joined, named
 
 _PAGE = 5_000
 _STATES = {"case.opened": "open", "case.held": "held", "case.closed": "closed"}
@@ -49,6 +50,8 @@ class Evidence:
         self._findings: dict[str, _Life] = defaultdict(_Life)
         self._reports: dict[str, tuple[datetime, str]] = {}
         self._missing: list[tuple[datetime, str]] = []
+        self._loose: set[int] = set()
+        """Pieces that no verdict names, of those that were there before the verdicts were read."""
         self._wrong: list[str] = []
 
     def faults(self) -> list[str]:
@@ -68,6 +71,7 @@ class Evidence:
         self._lives("finding", self._findings, self._finding_rows())
         self._made()
         self._wrong += self._inputs()
+        self._wrong += [f"piece {number} is of no verdict" for number in sorted(self._loose)]
         return self._wrong
 
     def _held(self, event: Event, rows: dict[str, dict[Any, Any]]) -> None:
@@ -170,8 +174,16 @@ class Evidence:
 
     def _verdicts(self) -> dict[tuple[str, str], tuple[str, str, str, datetime]]:
         found = {}
+        joined = Joined(self._store.database, VERDICTS)
+        with self._store.database.read() as connection:
+            self._loose = set(connection.execute(select(schema.pieces.c.id)).scalars())
         for row in self._paged(select(schema.verdicts), schema.verdicts.c.id):
-            found[row.run_id, row.finding_id] = (digest(row.body), row.inputs_sha256, row.outcome, row.at)
+            try:
+                self._loose.difference_update(named(row.body))
+                said = digest(joined.text(row.body))
+            except ValueError:
+                said = ""  # no digest is: what is written down is another one
+            found[row.run_id, row.finding_id] = (said, row.inputs_sha256, row.outcome, row.at)
         return found
 
     def _inputs(self) -> Iterator[str]:
@@ -200,9 +212,13 @@ class Evidence:
         """Of scans that still have theirs: `[retention] scans` takes them away."""
         columns = schema.scans.c
         query = select(columns.run_id, columns.document).where(columns.document.is_not(None))
-        found = {}
+        found, joined = {}, Joined(self._store.database, DOCUMENTS)
         for row in self._paged(query, columns.run_id, 50):
-            found[row.run_id] = hashlib.sha256(row.document).hexdigest()
+            try:
+                said = hashlib.sha256(joined.data(row.document)).hexdigest()
+            except ValueError:
+                said = ""
+            found[row.run_id] = said
         return found
 
     def _case_rows(self) -> dict[str, list[Any]]:

@@ -18,6 +18,7 @@ from agent.config import Config
 from agent.store import Head, Store, StoreError
 from agent.upkeep import archive
 from agent.upkeep.archive import KEYS, STORE, Manifest, UpkeepError, on_disk
+from agent.upkeep.keys import install_key, is_unused, ring_of
 
 _MOMENT = r"([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.tar"
 
@@ -41,8 +42,9 @@ def backup(
 ) -> Backup:
     """Makes a backup in `folder` (None: `[backup] dir`, where only the newest `[backup] keep` stay).
 
-    Writers go on meanwhile, except for the time it takes to copy the file. Raises UpkeepError, and StoreError for a
-    store that is damaged; no older backup is removed then.
+    Writers go on meanwhile, except for the time it takes to copy the file. The keys of a store that holds nothing yet
+    are made for it. Raises UpkeepError, ConfigError for keys that are lost or none, and StoreError for a store that is
+    damaged; no older backup is removed then.
     """
     source = store.database.file
     if source is None:
@@ -58,12 +60,21 @@ def backup(
             schema, head = copied(source, copy)
             files = {STORE: copy}
             if keys:
-                files[KEYS] = config.path(config.store.key)
+                files[KEYS] = _key_file(config.path(config.store.key), store)
             members = {name: archive.described(path) for name, path in files.items()}
             file = _free(target, config.estate.name, at)
             archive.write(work, file, Manifest(at, config.estate.name, __version__, schema, head, members), files)
         made = archive.described(file)
         return Backup(file, *made, head, () if folder else _thinned(target, config))
+
+
+def _key_file(path: Path, store: Store) -> Path:
+    """Raises ConfigError where it is lost: new keys in its place would look as if it were not."""
+    if is_unused(store):
+        install_key(path)
+    else:
+        ring_of(path)
+    return path
 
 
 def copied(source: Path, target: Path) -> tuple[int, Head]:

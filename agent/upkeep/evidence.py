@@ -20,6 +20,7 @@ from agent.declare import PEOPLE_NEEDED, agreed, ground, in_force
 from agent.model import Case, Directory
 from agent.store import Store, ledger, schema, versions
 from agent.store.codec import decode
+from agent.store.findings import loose_pieces
 from agent.store.ledger import PRUNED
 from agent.upkeep.archive import UpkeepError
 
@@ -28,7 +29,7 @@ _AT_ONCE = 500
 _cases, _findings, _verdicts, _inputs = schema.cases, schema.findings, schema.verdicts, schema.inputs
 _declarations, _settings, _files, _events = schema.declarations, schema.settings, schema.policy_files, schema.events
 _scans, _units, _states = schema.scans, schema.units, schema.states
-_outbox, _reports = schema.outbox, schema.reports
+_outbox, _reports, _pieces = schema.outbox, schema.reports, schema.pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def _removed(connection: Connection, at: datetime) -> tuple[dict[str, int], dict
         "cases": _gone(connection, _cases, _cases.c.key, _cases.c.closed_at < at),
         "findings": _listed(connection, _findings, _findings.c.row, _findings.c.closed_at < at, kept_findings, "id"),
         "verdicts": _listed(connection, _verdicts, _verdicts.c.id, _verdicts.c.at < at, kept_findings, "finding_id"),
+        "pieces": _delete(connection, _pieces, _pieces.c.id, _loose(connection)),
         "inputs": _gone(connection, _inputs, _inputs.c.sha256, _unnamed(_verdicts.c.inputs_sha256, _inputs.c.sha256)),
         "declarations": _declared(connection, min(at, since), at, kept_keys),
         "settings": _superseded(connection, _settings, _settings.c.seq, _settings.c.name, _settings.c.at < at),
@@ -131,6 +133,13 @@ def _unnamed_scan() -> ColumnElement[bool]:
 def _gone(connection: Connection, table: Table, key: Any, old: ColumnElement[bool]) -> int:
     ids = list(connection.execute(select(key).where(old)).scalars())
     return _delete(connection, table, key, ids)
+
+
+def _loose(connection: Connection) -> list[int]:
+    try:
+        return loose_pieces(connection)
+    except ValueError as error:
+        raise UpkeepError(f"{error}; see `driftwarden db verify`; nothing was removed") from None
 
 
 def _listed(

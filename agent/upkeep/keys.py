@@ -11,8 +11,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from sqlalchemy import select
+
 from agent.config import ConfigError
 from agent.seal import ring, ring_text
+from agent.store import Store, schema
 from agent.upkeep.archive import owned_as, synced
 
 KEY_BYTES = 32
@@ -40,6 +43,16 @@ def ring_of(path: Path) -> tuple[bytes, ...]:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; it holds the install keys: restore it from a backup") from None
     return _checked(content, path)
+
+
+def is_unused(store: Store) -> bool:
+    """Whether the store is so new that nothing in it can be sealed: no scan was begun, and nothing of a trail read.
+
+    Raises StoreError.
+    """
+    with store.database.read() as connection:
+        tables = (schema.scans, schema.trail_entries)
+        return not any(connection.execute(select(table.c[0]).limit(1)).first() for table in tables)
 
 
 def rotate(path: Path) -> int:

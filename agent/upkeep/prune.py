@@ -46,7 +46,7 @@ def prune(config: Config, store: Store, now: datetime) -> Pruned:
     its_scan = _scans.alias()
     old_scan = exists().where(its_scan.c.run_id == _units.c.run_id, its_scan.c.started_at < work)
     last_seen = func.coalesce(_jobs.c.ended_at, _jobs.c.began_at, _jobs.c.due_at)
-    return Pruned(
+    dropped = Pruned(
         units=_dropped(store, _units, _units.c.id, old_scan),
         deliveries=_dropped(store, _outbox, _outbox.c.id, _outbox.c.state == "sent", _outbox.c.created_at < work),
         documents=_documents(store, work, documents),
@@ -54,6 +54,9 @@ def prune(config: Config, store: Store, now: datetime) -> Pruned:
         others=_dropped(store, _looks, _looks.c.key_sha256, _looks.c.read_at < work)
         + _dropped(store, _jobs, _jobs.c.name, last_seen < work, or_(_jobs.c.due_at.is_(None), _jobs.c.due_at < work)),
     )
+    if dropped.documents:
+        store.scans.drop_loose_pieces()
+    return dropped
 
 
 def compacted(store: Store) -> int:

@@ -14,7 +14,7 @@ from agent.store import Head, Store, connect, versions
 from agent.upkeep import archive
 from agent.upkeep.against_ledger import Evidence
 from agent.upkeep.archive import KEYS, STORE, UpkeepError
-from agent.upkeep.keys import ring_of
+from agent.upkeep.keys import is_unused, ring_of
 
 _FAULTS = 20
 
@@ -48,7 +48,9 @@ def verify(store: Store, key: Path | None = None, head: Head | None = None) -> V
     faults += _unreadable(store)
     told = [f"ledger: {chain.head.seq - chain.begins.seq:,} events, up to {chain.head.seq} {chain.head.hash}"]
     told += evidence.told
-    if key is not None:
+    if key is not None and not key.exists() and is_unused(store):
+        told.append("install keys: none yet, and nothing that they would seal; the first scan or backup makes them")
+    elif key is not None:
         try:
             told.append(f"install keys: {len(ring_of(key))}")
         except ConfigError as error:

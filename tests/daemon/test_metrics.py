@@ -27,8 +27,8 @@ from agent.daemon.metrics_figures import Figures, environments
 from agent.daemon.metrics_labels import account_label
 from agent.daemon.metrics_totals import KEPT, Totals
 from agent.daemon.metrics_trail import HOUR, TrailWatch
-from agent.model import Case, CaseKey, Close, Finding, Open
-from agent.store import ScanCommit, Seen, Store, StoreError, connect
+from agent.model import Candidate, Case, CaseKey, Close, Finding, Open
+from agent.store import ScanCommit, Seen, Store, StoreError, connect, schema, versions
 from agent.store.codec import decode
 from agent.vitals import Running, Vitals
 
@@ -301,6 +301,28 @@ def test_a_change_is_counted_once_however_often_it_is_judged(config: Config, sto
     assert totals.samples()["driftwarden_verdicts_total"]["unauthorised",] == 2
 
 
+def test_changes_of_verdicts_that_are_kept_in_pieces_are_counted(config: Config, store: Store) -> None:
+    name = "production_changes_without_ticket_total"
+    totals = Totals(store)
+    totals.advance()
+    (before,) = totals.samples()[name].values()
+    one = next(iter(store.findings.open().values())).finding
+    item, at = one.changes[0], datetime.now(UTC)
+    more = [replace(item, change=replace(item.change, event_ids=(f"{number}-more",))) for number in range(200)]
+    for count in (150, 152, 200):
+        behind = tuple(Candidate(each.change, 0.3, "may have") for each in more[:count][::-1])
+        hot = replace(one, changes=(*one.changes, *more[:count]), candidates=behind)
+        store.scans.begin(f"to-{count}", at, "", "")
+        assert store.scans.commit(ScanCommit(f"to-{count}", at, "violations", b"{}", seen=(Seen(hot),)))
+    for counted in (totals, Totals(store)):
+        counted.advance()
+        assert list(counted.samples()[name].values()) == [before + 200]
+    with store.database.write() as connection, versions.unguarded(connection):
+        connection.execute(schema.pieces.delete())
+    with pytest.raises(StoreError, match="a piece of it was changed or is gone; see `driftwarden db verify`"):
+        Totals(store).advance()
+
+
 def test_how_long_a_case_stayed_open(config: Config, store: Store) -> None:
     totals = Totals(store)
     totals.advance()
@@ -384,16 +406,18 @@ def test_exceptions_by_how_long_they_last() -> None:
 
 
 def test_gaps_by_where_something_was_missing() -> None:
-    trail = {"scope": "*/*/*/*", "why": "trail main: logging was stopped"}
+    trail = {"scope": "*/*/*/*", "why": "trail main: logging was stopped", "cause": "stopped"}
+    new = {"scope": "*/*/cloudtrail/*", "why": "no event has come through the queue yet", "cause": "unproven"}
     gaps = [
         trail,
+        new,
         {"scope": "*/*/tickets/*", "why": "jira: 503"},
         {"scope": "123456789012/*/*/*", "why": "stack shop: the state is locked"},
         {"scope": "123456789012/eu-west-1/aws_sqs_queue/*", "why": "AccessDenied"},
     ]
-    read = of_document(json.dumps({"coverage": {"gaps": gaps, "trail": {"gaps": [trail]}}}).encode())
+    read = of_document(json.dumps({"coverage": {"gaps": gaps, "trail": {"gaps": [trail, new]}}}).encode())
     told = {kind: n for (kind,), n in read.samples["driftwarden_gaps"].items() if n}
-    assert told == {"trail": 1, "tickets": 1, "declared": 1, "live": 1}
+    assert told == {"trail": 1, "unproven": 1, "tickets": 1, "declared": 1, "live": 1}
     assert "driftwarden_coverage_ratio" not in read.samples  # nothing declared is not all of it
 
 

@@ -115,6 +115,7 @@ def _doubled(raw: sqlite3.Connection) -> Fault:
         "outbox": ("dedup_key",),
         "cases": ("key",),
         "reports": ("kind", "begins"),
+        "pieces": ("sha256",),
     }
     for table, columns in once.items():
         names = ", ".join(columns)

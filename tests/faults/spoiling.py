@@ -8,8 +8,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from agent.store import connect
+from sqlalchemy import select, update
+
+from agent.store import connect, versions
 from agent.store.journal import Kept
+from agent.store.pieces import VERDICTS
+from agent.store.schema import verdicts
 
 Spoil = Callable[[Path], None]
 
@@ -60,6 +64,29 @@ def marked(folder: Path) -> None:
     with connect(f"sqlite:///{folder}/driftwarden.db") as store:
         body = {"events": ["e-1"], "since": ""}
         store.journal.keep("unjudged", Kept(checkpoint=body), store.scans.last()[0].started_at)
+
+
+def cut(folder: Path) -> None:
+    """Its verdicts are kept in pieces, as those with many calls are. Nothing is wrong with that."""
+    with (
+        connect(f"sqlite:///{folder}/driftwarden.db") as store,
+        store.database.write() as connection,
+        versions.unguarded(connection),
+    ):
+        rows = connection.execute(select(verdicts.c.id, verdicts.c.body)).all()
+        kept = VERDICTS.put(connection, [row.body for row in rows], few=0)
+        for row, body in zip(rows, kept, strict=True):
+            connection.execute(update(verdicts).where(verdicts.c.id == row.id).values(body=body))
+
+
+def cut_and(*statements: str) -> Spoil:
+    """A spoilt piece."""
+
+    def spoil(folder: Path) -> None:
+        cut(folder)
+        sql(*statements)(folder)
+
+    return spoil
 
 
 def damaged(folder: Path) -> None:
@@ -126,6 +153,27 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "an event is changed": (sql("""UPDATE events SET body = '{"run":"other"}' WHERE seq = 2"""), "event 2"),
     "an event is cut out": (sql("DELETE FROM events WHERE seq = 3"), "event"),
     "a verdict is lost": (sql("DELETE FROM verdicts"), "is gone"),
+    "a piece is lost": (cut_and("DELETE FROM pieces WHERE id = 2"), "the verdict on .* is not what was written down"),
+    "a piece is another": (
+        cut_and("UPDATE pieces SET body = (SELECT body FROM pieces WHERE id = 2) WHERE id = 3"),
+        "the verdict on .* is not what was written down",
+    ),
+    "a piece stands elsewhere": (
+        cut_and(
+            "UPDATE pieces SET id = 0 WHERE id = 2",
+            "UPDATE pieces SET id = 2 WHERE id = 3",
+            "UPDATE pieces SET id = 3 WHERE id = 0",
+        ),
+        "the verdict on .* is not what was written down",
+    ),
+    "a piece is of nothing": (
+        sql("INSERT INTO pieces (sha256, body) SELECT run_id, document FROM scans WHERE document IS NOT NULL LIMIT 1"),
+        "piece 1 is of no verdict",
+    ),
+    "a piece is kept twice": (
+        cut_and("INSERT INTO pieces (sha256, body) SELECT sha256, body FROM pieces"),
+        "pieces: .* stands there 2 times",
+    ),
     "the file is damaged": (damaged, "malformed|integrity_check|integrity"),
     "half a key": (half_key, "driftwarden.key"),
     "half a backup": (half_backup, "driftwarden-x"),

@@ -13,7 +13,7 @@ import pytest
 from cycle import Cycle, points
 from invariants import Truth, faults
 from outcomes import TABLE
-from spoiling import SPOILT
+from spoiling import SPOILT, cut
 
 SHORT = {
     "begin": (300,),
@@ -94,6 +94,8 @@ def test_what_holds_is_not_told(cycle: Cycle) -> None:
         stage = cycle.stages[name]
         cycle.put_back(stage)
         truth = stage.truth if name == "backup" else Truth(stage.truth.calls)
+        assert faults(cycle.folder, truth) == []
+        cut(cycle.folder)
         assert faults(cycle.folder, truth) == []
 
 

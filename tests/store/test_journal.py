@@ -85,6 +85,10 @@ def test_counts_add_up_by_place_and_hour(store: Store) -> None:
         replace(there, region="us-east-1"),
     )
     assert store.journal.tallies(NOON + HOUR, NOON + 2 * HOUR) == ()
+    # Of places that something was ever heard of, those that are asked for.
+    store.journal.keep("feed", Kept(tallies=[Tally("2", "eu-west-1", NOON, 0, NOON)]), NOON)
+    asked = [("1", "eu-west-1"), ("1", "eu-west-3"), ("2", "eu-west-1")]
+    assert store.journal.heard_of(asked) == {("1", "eu-west-1")}
 
 
 def test_use_of_keys_adds_up_by_day(store: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from story import HOUR, LEASE, NOW, case, scan
 
-from agent.model import Close, Held, Open, Update
+from agent.model import Close, Emergency, Held, Open, Update
 from agent.store import Entry, Store
 
 
@@ -49,6 +49,22 @@ def test_what_follows_waits_for_the_opening_and_knows_the_ticket(store: Store) -
     assert store.outbox.claim("filer", NOW, LEASE) is None
     store.outbox.sent(update, "issue7#2", NOW)
     assert Close(case(ticket="issue7"), "put back") == claimed(store).action
+
+
+def test_what_grows_with_a_case_is_not_sent_each_time(store: Store) -> None:
+    """A case that stays open for a year has all its events; a ticket system is told none of them."""
+    events = tuple(f"e{number}" for number in range(1000))
+    grant = Emergency("BG-1", "C-q", "dana", "the role breakglass", NOW, NOW, NOW + HOUR, events, "awaiting-document")
+    full = case(events=events, emergencies=(grant,), body="what it is")
+    held = case("p", events=events)
+    scan(store, "r1", actions=(Open(full), Update(full, "more"), Close(full, "put back"), Held((held,), "too much")))
+    assert [entry.action for entry in store.outbox.unsent()] == [
+        Open(case(body="what it is")),
+        Update(case(body="what it is"), "more"),
+        Close(case(body="what it is"), "put back"),
+        Held((case("p"),), "too much"),
+    ]
+    assert store.cases.listed()[0].case.events == events
 
 
 def test_a_dead_opening_holds_its_case_back_until_it_is_revived(store: Store) -> None:
@@ -143,3 +159,18 @@ def test_each_entry_is_claimed_once(store: Store, number: int) -> None:
     keys = [claimed(store).action.case.key for _ in range(number)]
     assert [f"C-q{n}" for n in range(number)] == keys
     assert store.outbox.claim("filer", NOW, LEASE) is None
+
+
+def test_some_of_what_is_dead_is_revived_and_the_ledger_says_by_whom(store: Store) -> None:
+    scan(store, "r1", actions=(Open(case("p")), Open(case("q")), Open(case("r"))))
+    for _ in range(2):
+        assert store.outbox.dead(claimed(store), "403", NOW)
+    first, second, waiting = store.outbox.unsent()
+    assert store.outbox.revive(NOW + HOUR, [first.id, waiting.id, 4711], by="ada") == 1
+    assert [one.state for one in store.outbox.unsent()] == ["waiting", "dead", "waiting"]
+    told = store.ledger.events()[-1]
+    assert (told.kind, told.body) == ("case.revived", {"outbox": [first.dedup_key], "by": "ada"})
+    assert store.outbox.revive(NOW + HOUR, [first.id]) == 0, "it is not dead"
+    assert store.ledger.events()[-1] == told
+    assert claimed(store, HOUR).id == first.id
+    assert second.id not in {one.id for one in store.outbox.claim_some("filer", NOW + HOUR, LEASE, 9)}

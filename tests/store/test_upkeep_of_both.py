@@ -132,6 +132,8 @@ def test_moved_events_and_a_missing_guard_are_found(store: Store) -> None:
 def test_a_key_file_that_is_none_is_found(store: Store, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"short")
     assert any("not an install key" in one for one in verify(store, tmp_path / "key").faults)
+    assert verify(store, tmp_path / "nowhere").sound, "nothing was sealed yet"
+    scan(store, "r1")
     assert any("restore it from a backup" in one for one in verify(store, tmp_path / "nowhere").faults)
 
 

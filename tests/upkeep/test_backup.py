@@ -19,7 +19,9 @@ from store.story import HOUR, NOW, finding
 from upkeep.conftest import PEOPLE, Place, filled
 
 from agent.cli import main
+from agent.config import ConfigError
 from agent.model import Directory, Person
+from agent.seal import ring
 from agent.store import ScanCommit, StoreError, StoreLock, connect
 from agent.upkeep import Backup, UpkeepError, backup, restore, verify, verify_backup
 from agent.upkeep.archive import KEYS, STORE, digest_of
@@ -384,3 +386,33 @@ def test_in_wal_mode_nobody_may_have_it_open(place: Place, monkeypatch: pytest.M
         assert len(store.findings.open()) == 3
     with place.store() as store:
         assert (list(store.findings.open()), verify(store).faults) == (["F-q"], ())
+
+
+def test_a_store_that_was_just_made_is_backed_up_with_keys_of_its_own(place: Place) -> None:
+    """Before the first scan: whoever installs it tries the backup first."""
+    for one in place.folder.glob("driftwarden.*[!toml]"):
+        one.unlink()
+    (place.folder / "driftwarden.toml").write_text('[estate]\nname = "shop"\n[backup]\ndir = "backups"\n')
+    with place.store() as store:
+        before = verify(store, place.folder / "driftwarden.key")
+        assert before.sound, before.faults
+        assert any("none yet" in line for line in before.told)
+        done = backup(place.config, store)
+    found = verify_backup(done.file)
+    assert found.sound, found.faults
+    assert "install keys: 1" in found.told
+    keys = (place.folder / "driftwarden.key").read_bytes()
+    (place.folder / "driftwarden.db").unlink()
+    (place.folder / "driftwarden.key").unlink()
+    restore(place.config, done.file, Directory(), utc())
+    assert ring((place.folder / "driftwarden.key").read_bytes()) == (keys,)
+
+
+def test_keys_that_were_lost_are_not_made_anew_by_a_backup(place: Place) -> None:
+    (place.folder / "driftwarden.key").unlink()
+    with place.store() as store:
+        with pytest.raises(ConfigError, match="restore it from a backup"):
+            backup(place.config, store)
+        assert not verify(store, place.folder / "driftwarden.key").sound
+    assert not (place.folder / "driftwarden.key").exists()
+    assert not list((place.folder / "backups").iterdir())
