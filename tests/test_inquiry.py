@@ -182,7 +182,8 @@ def test_a_store_that_has_read_nothing_says_so(tmp_path: Path, config: Config) -
 def test_what_the_last_scan_could_not_read_is_told_with_every_answer(config: Config, store: Store) -> None:
     denied = Gap(Scope(ACCOUNT, "eu-west-1", "cloudtrail"), "s3://b/k: s3:GetObject is missing")
     missed = [{"scope": str(one.scope), "why": one.why, "resources": 0} for one in (denied, GAP)]
-    document = json.dumps({"coverage": {"trail": {"gaps": missed}}}).encode()
+    run = {"id": "r1", "started_at": END.isoformat()}
+    document = json.dumps({"run": run, "coverage": {"trail": {"gaps": missed}}}).encode()
     assert store.scans.commit(ScanCommit("r1", finished_at=END, status="incomplete", document=document))
     assert inquiry.status(config, store, END).gaps == (GAP, denied)
     assert inquiry.who(config, store, "nothing", DAY, END).reach.gaps == (GAP, denied)

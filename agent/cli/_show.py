@@ -12,6 +12,7 @@ from agent.cli._through import voice
 
 if TYPE_CHECKING:
     from agent.report.content import Report
+    from agent.report.current import Current
 
 _SAID = {
     "clean": "clean: nothing that was compared differs without authority, and every change had it",
@@ -71,3 +72,11 @@ def scan_table(document: Mapping[str, Any], columns: int, folders: tuple[Path, .
 def ended(document: Mapping[str, Any]) -> str:
     """Which scan it is, and the word for how it ended: a list without it could read as clean."""
     return f"{document['run']['id']}: {_SAID[document['status']]}"
+
+
+def looked(found: Current) -> tuple[str, ...]:
+    """That the list tells of more than one scan, where it does."""
+    if not found.looks or found.last is None:
+        return ()
+    times = "1 look" if found.looks == 1 else f"{found.looks} looks"
+    return (f"with what {times} at parts of the estate found since, the last at {found.last:%Y-%m-%d %H:%M:%S} UTC",)

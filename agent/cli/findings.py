@@ -1,21 +1,22 @@
-"""`driftwarden findings`: what the last scan found."""
+"""`driftwarden findings`: what is known of the estate now, or what a scan found."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli import fail
-from agent.cli._show import colour, ended, report_of, width
+from agent.cli._show import colour, ended, looked, report_of, width
 
 if TYPE_CHECKING:
     from agent.report.content import Report
+    from agent.report.current import Current
 
 _CONFIG = click.option("--config", "-c", default="driftwarden.toml", show_default=True, help="Configuration file.")
-_RUN = click.option("--run", "run_id", help="Which scan; default: the last one.")
+_RUN = click.option("--run", "run_id", help="Which scan; default: all that is known now.")
 _OUTPUT = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
 
@@ -27,9 +28,12 @@ class _Findings(click.Group):
         return super().parse_args(ctx, args if named else ["list", *args])
 
 
-@click.group("findings", cls=_Findings, short_help="List what the last scan found, or one finding in full.")
+@click.group("findings", cls=_Findings, short_help="List what was found, or one finding in full.")
 def command() -> None:
-    """What a scan found. Without a command: `list`, or with an id `show`."""
+    """What is open now, by the last scan and what was looked at since; with --run, what a scan found.
+
+    Without a command: `list`, or with an id `show`.
+    """
 
 
 @command.command("list", short_help="List what needs a decision.")
@@ -38,17 +42,18 @@ def command() -> None:
 @_RUN
 @_OUTPUT
 def list_(finding: str | None, config: str, run_id: str | None, output: str) -> None:
-    """List the findings of a scan; with an id (or an address), that finding in full."""
+    """List the findings; with an id (or an address), that finding in full."""
     if finding is not None:
         _show(finding, config, run_id, output)
         return
     from agent.report.text import findings_table
 
-    document, report = _read(config, run_id)
+    found, report = _read(config, run_id)
     if output == "json":
-        click.echo(json.dumps(document["findings"], indent=2))
+        click.echo(json.dumps(found.document["findings"], indent=2))
     else:
-        click.echo(f"{findings_table(report, width(), colour=colour())}\n\n{ended(document)}")
+        said = (findings_table(report, width(), colour=colour()), "", ended(found.document), *looked(found))
+        click.echo("\n".join(said))
 
 
 @command.command("show", short_help="Show one in full.")
@@ -67,27 +72,28 @@ def show(finding: str, config: str, run_id: str | None, output: str) -> None:
 def _show(finding: str, config: str, run_id: str | None, output: str) -> None:
     from agent.report.text import finding_detail
 
-    document, report = _read(config, run_id)
-    found = [one for one in document["findings"] if finding in (one["id"], one["address"])]
+    known, report = _read(config, run_id)
+    found = [one for one in known.document["findings"] if finding in (one["id"], one["address"])]
     if not found:
-        fail(f"scan {document['run']['id']} has no finding '{finding}'; `driftwarden findings` lists them")
+        fail(f"scan {known.document['run']['id']} has no finding '{finding}'; `driftwarden findings` lists them")
     if output == "json":
         click.echo(json.dumps(found, indent=2))
     else:
         click.echo("\n\n".join(finding_detail(report, one["id"], width()) or "" for one in found))
 
 
-def _read(config: str, run_id: str | None) -> tuple[Any, Report]:
-    """The document of a scan, and its report; what cannot be read ends the command."""
+def _read(config: str, run_id: str | None) -> tuple[Current, Report]:
+    """What is known now or of a scan, and its report; what cannot be read ends the command."""
     from agent.config import ConfigError, load
     from agent.report.content import ReportError
-    from agent.report.files import stored
+    from agent.report.current import Current
+    from agent.report.files import known, stored
     from agent.rules import RuleError
     from agent.store import StoreError
 
     try:
         loaded = load(Path(config))
-        document = stored(loaded, run_id)
-        return document, report_of(document, tuple(loaded.path(name) for name in loaded.rules.dirs))
+        found = Current(stored(loaded, run_id)) if run_id else known(loaded)
+        return found, report_of(found.document, tuple(loaded.path(name) for name in loaded.rules.dirs))
     except (ConfigError, StoreError, ReportError, RuleError) as error:
         fail(str(error))

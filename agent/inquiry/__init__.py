@@ -6,7 +6,6 @@ alone: nobody is asked again, and what the journal does not reach back to is sai
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,12 @@ from agent.document import plain
 from agent.ingest import leading_to
 from agent.model import Change, Covered, Entry, Gap, Scope, StateRead, Touch, Trail
 from agent.people import known
+from agent.report.current import current
 from agent.resources import load as load_specs
 from agent.store import Position, Store
 from agent.trail import digests
 from agent.trail.coverage import covered
+from agent.trail.poison import poisoned
 from agent.trail.read import assemble
 from agent.trail.source import EVERYWHERE, LOOKBACK
 
@@ -177,13 +178,21 @@ def entered(config: Config, store: Store, since: timedelta, now: datetime) -> tu
 
 def _unread(store: Store, document: Mapping[str, Any], since: datetime, now: datetime) -> tuple[Gap, ...]:
     """What is not known of the time from `since` on: for good, in the last scan, or because no scan was since."""
-    lasting = store.journal.gaps(since)
+    lasting = _lasting(store, since, now)
     told = {(str(gap.scope), gap.why) for gap in lasting}
     last = document.get("coverage", {}).get("trail", {}).get("gaps", ())
     passing = (Gap(_scope(gap["scope"]), gap["why"]) for gap in last if (gap["scope"], gap["why"]) not in told)
     newest = max((one.kept_at for one in store.journal.positions()), default=now)
     why = f"nothing was read since {newest:%FT%TZ}: no scan was, or none got that far"
     return (*lasting, *passing, *([Gap(EVERYWHERE, why)] if now - newest > _STALE else ()))
+
+
+def _lasting(store: Store, since: datetime, now: datetime) -> tuple[Gap, ...]:
+    """What is lost for good; of the messages of a queue that hold no event, which may be many, the last few."""
+    kept = store.journal.dated_gaps(since)
+    gaps, messages = poisoned((one for one in kept if one[1].cause == "poison"), now)
+    last = (Gap(one.scope, why, cause="poison") for one in messages for why in one.latest)
+    return (*gaps, *last, *(gap for _, gap in kept if gap.cause != "poison"))
 
 
 def _scope(shown: str) -> Scope:
@@ -254,9 +263,8 @@ def _names(states: Iterable[StateRead], asked: str) -> tuple[tuple[str, ...], fr
 
 
 def _document(store: Store) -> Mapping[str, Any]:
-    stored = store.scans.document()
-    found: Mapping[str, Any] = json.loads(stored) if stored else {}
-    return found
+    found = current(store)
+    return found.document if found else {}
 
 
 def _outcomes(document: Mapping[str, Any]) -> Mapping[str, str]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agent.config import Config
 from agent.document import with_tickets
 from agent.report.content import ReportError, read
+from agent.report.current import Current, current
 from agent.report.page import render_html, render_markdown
 from agent.rules import load_controls, load_rules
 from agent.store import connect
+
+_NONE = "the store has no finished scan yet; run `driftwarden scan`"
 
 
 def stored(config: Config, run_id: str | None = None) -> Mapping[str, Any]:
@@ -24,9 +28,17 @@ def stored(config: Config, run_id: str | None = None) -> Mapping[str, Any]:
     with connect(config.store_url()) as store:
         kept, cases = store.scans.document(run_id), store.cases.listed()
     if kept is None:
-        which = f"no finished scan {run_id}" if run_id else "no finished scan yet; run `driftwarden scan`"
-        raise ReportError(f"the store has {which}")
+        raise ReportError(f"the store has no finished scan {run_id}" if run_id else _NONE)
     return with_tickets(json.loads(kept), [record.case for record in cases])
+
+
+def known(config: Config) -> Current:
+    """What is known now. Raises ReportError before the first scan of everything has ended."""
+    with connect(config.store_url()) as store:
+        found, cases = current(store), store.cases.listed()
+    if found is None:
+        raise ReportError(_NONE)
+    return replace(found, document=with_tickets(found.document, [record.case for record in cases]))
 
 
 def write(config: Config, folder: Path, run_id: str | None = None) -> tuple[Path, ...]:
