@@ -15,12 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any, get_args
-
-import boto3
-from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from typing import TYPE_CHECKING, Any, get_args
 
 from agent.clean import clean
 from agent.config import Config, ConfigError
@@ -29,11 +24,13 @@ from agent.people import IDENTITY_CENTER, folded, is_valid, is_wild
 from agent.tickets import document
 from agent.tickets.document import DocumentError, Reader, Value
 
+if TYPE_CHECKING:
+    import boto3
+
 PERSON = ("id", "name", "kind", "principals", "groups", "team", "sponsor", "valid_from", "valid_until", "users")
 ACCOUNT = ("id", "name", "email")
 KINDS: Mapping[str, PersonKind] = {str(kind): kind for kind in get_args(PersonKind)}
 
-_PATIENT = ClientConfig(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=10, read_timeout=30)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LEAST = 3  # characters of a wildcard besides its `*` and `?`: with fewer it would be everybody
 _SHOWN = 20  # problems of one file that are told
@@ -180,6 +177,9 @@ _Client = Callable[[str], Any]
 @contextlib.contextmanager
 def _noted(what: str, unread: list[str]) -> Iterator[None]:
     """Whatever AWS refuses inside becomes a reason; what was read until then stays."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
     try:
         yield
     except (ClientError, BotoCoreError, ResponseParserError) as error:
@@ -188,13 +188,18 @@ def _noted(what: str, unread: list[str]) -> Iterator[None]:
 
 def _clients(role_arn: str, region: str, session: boto3.Session) -> _Client:
     """Raises botocore's errors where the role cannot be assumed."""
+    # Imported here: who is asked for a person of the file needs nothing of it, and it is a third of what that takes.
+    import boto3
+    from botocore.config import Config as ClientConfig
+
+    patient = ClientConfig(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=10, read_timeout=30)
     if role_arn:
         asked = {"RoleArn": role_arn, "RoleSessionName": "driftwarden"}
-        issued = session.client("sts", config=_PATIENT).assume_role(**asked)["Credentials"]
+        issued = session.client("sts", config=patient).assume_role(**asked)["Credentials"]
         keys = (issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
         session = boto3.Session(*keys, region_name=session.region_name)
     make: Any = session.client
-    return lambda service: make(service, region_name=region or None, config=_PATIENT)
+    return lambda service: make(service, region_name=region or None, config=patient)
 
 
 def _pages(client: Any, operation: str, field: str, **asked: Any) -> Iterator[Mapping[str, Any]]:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from agent.clean import clean
 from agent.model import SEVERITIES, Case, CaseKey, Close, Held, Open, Update
 from agent.store.outbox import Entry, Outbox
 from agent.tickets import TicketError, TicketSystem
@@ -113,6 +115,27 @@ class _Watch:
 
     def seconds(self) -> float:
         return max(time.monotonic() - self._began, (self._now() - self._since).total_seconds())
+
+
+def deliveries(outbox: Outbox) -> list[dict[str, Any]]:
+    """What is not in the ticket system yet, as JSON values, what nobody tries again first. Raises StoreError."""
+    ordered = sorted(outbox.unsent(), key=lambda one: (one.state != "dead", one.id))
+    return [_told(one) for one in ordered]
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    case = None if isinstance(entry.action, Held) else entry.action.case
+    return {
+        "id": entry.id,
+        "state": entry.state,
+        "case": case.key if case else "",
+        "ticket": case.ticket if case else "",
+        "action": type(entry.action).__name__.lower(),
+        "attempts": entry.attempts,
+        "since": entry.created_at.isoformat(timespec="seconds"),
+        "next_at": entry.next_at.isoformat(timespec="seconds") if entry.state == "waiting" else None,
+        "error": clean(entry.error, 300),
+    }
 
 
 def forsaken(outbox: Outbox, now: datetime) -> None:

@@ -17,8 +17,6 @@ from zoneinfo import ZoneInfo
 import boto3
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
-from icalendar import Calendar as Parsed
-from recurring_ical_events import of as occurrences_of
 
 from agent.clean import clean
 from agent.config import Config, reading
@@ -82,6 +80,8 @@ def freezes_of(text: str, name: str, start: datetime, end: datetime) -> Calendar
     """
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise UnreadError(f"is larger than {LARGEST:,} bytes")
+    from icalendar import Calendar as Parsed  # 3 MB and a quarter of a second, and most have no calendar
+
     try:
         calendar = Parsed.from_ical(_without_zones(text))
         kind = str(calendar.get("X-CALENDAR-TYPE", "")).strip().upper().replace("-", "_")
@@ -180,6 +180,8 @@ class _Unfolding:
             raise UnreadError(f"has {len(components):,} events, and {MOST_EVENTS:,} is the most")
         if self.home is None and any(map(self._is_floating, components)):
             self.source += " (times without a zone taken as UTC)"
+        from recurring_ical_events import of as occurrences_of
+
         followed: dict[str, bool] = {}
         for component in components:
             # An event and the exceptions to it share a UID: each is told or none.

@@ -24,19 +24,18 @@ from agent.collect import Sessions, read_people
 from agent.config import Config, ConfigError, duration, load, reading
 from agent.gather import Progress, gather
 from agent.gather.conclude import Done, Scene, conclude, file, filed, heard_now, looked, scene
-from agent.gather.focused import Asked, asked_of, ingested, opened, pool
+from agent.gather.focused import Asked, Place, asked_of, ingested, opened, pool
 from agent.gather.means import Means
 from agent.gather.unjudged import Unjudged
 from agent.heard import Heard
 from agent.judge import Rule
-from agent.model import Trail
 from agent.resources import load as load_specs
 from agent.rules import RuleError, load_rules, ruleset_sha256, staged
 from agent.store import Fenced, Store, StoreError, connect, schedules
 from agent.trail.coverage import CONTROLS
 from agent.upkeep.keys import KEY_BYTES, install_key
 
-__all__ = ["KEY_BYTES", "Done", "install_key", "means_of", "run", "run_look"]
+__all__ = ["KEY_BYTES", "Done", "TrailUnreadError", "install_key", "means_of", "polled", "run", "run_look"]
 
 QUIET = timedelta(minutes=10)
 """So often it is written down that a look at the trail found nothing new; see `report.weekly.checked`."""
@@ -126,33 +125,51 @@ def _whole(at: Scene, dry_run: bool, led: bool) -> Done:
 
 def _focused(at: Scene, asked: Asked) -> Done | None:
     """A scan of less."""
-    done, brought = None, list[Trail]()
     heard = heard_now(at) if asked.kind in ("open", "remind") else Heard()
     if asked.kind != "remind" or _waits(at):
         with pool() as calls:
             place = opened(at.store, at.config, at.means, calls)
-            brought += [ingested(place, at.progress)] if asked.kind == "trail" else []
-            if asked.kind != "trail" or Unjudged(at.store).due(datetime.now(UTC)):
-                rules = rules_of(at.config)
-                place.means = replace(at.means, rules=rules, ruleset=ruleset_sha256(rules))
-                done = looked(replace(at, means=place.means), place, asked, brought=brought, heard=heard)
-    if done is None:
-        gaps = [gap for part in brought for gap in part.gaps]
-        if asked.kind == "trail":
-            _told_quiet(at, bool(gaps))
-        file(at)
-        if gaps:
-            raise TrailUnreadError("; ".join(dict.fromkeys(gap.why for gap in gaps)))
-        return None
-    return filed(at, done)
+            if asked.kind == "trail":
+                return polled(at, place)
+            done = looked(_with_rules(at, place), place, asked, heard=heard)
+            if done is not None:
+                return filed(at, done)
+    file(at)
+    return None
 
 
-def _told_quiet(at: Scene, incomplete: bool) -> None:
+def polled(at: Scene, place: Place) -> Done | None:
+    """The trail's sources, queues too, read from where they stood; what is new is judged and filed. None: nothing is.
+
+    Raises StoreError, ConfigError and RuleError, and TrailUnreadError where nothing is new and not all could be read.
+    """
+    began = datetime.now(UTC)
+    trail = ingested(place, at.progress)
+    if Unjudged(at.store).due(datetime.now(UTC)):
+        done = looked(_with_rules(at, place), place, Asked("trail"), brought=[trail])
+        if done is not None:
+            return filed(at, done)
+    _told_quiet(at, began, bool(trail.gaps))
+    file(at)
+    if trail.gaps:
+        raise TrailUnreadError("; ".join(dict.fromkeys(gap.why for gap in trail.gaps)))
+    return None
+
+
+def _with_rules(at: Scene, place: Place) -> Scene:
+    """They are read where something is to be judged; whoever judges again and again has them."""
+    if not at.means.rules:
+        rules = rules_of(at.config)
+        place.means = replace(at.means, rules=rules, ruleset=ruleset_sha256(rules))
+    return replace(at, means=place.means)
+
+
+def _told_quiet(at: Scene, began: datetime, incomplete: bool) -> None:
     """Now and then it is written down that the trail had nothing new: where nothing happens, that nothing ran must not
     look the same."""
     now = datetime.now(UTC)
     if all(now - one.started_at >= QUIET for one in at.store.scans.last(1)):
-        run_id = at.begin("trail", at.means.started)
+        run_id = at.begin("trail", began)
         at.store.scans.idle(run_id, now, "incomplete" if incomplete else "clean")
 
 

@@ -246,7 +246,8 @@ def _attention(config: Config, told: Told, now: datetime) -> Iterator[str]:
     yield from told["policy"]
     box = told["outbox"]
     if box["dead"]:
-        yield f"{box['dead']} filings can never be made as they are: {box['error'] or 'see driftwarden cases list'}"
+        why = box["error"] or "no reason is known"
+        yield f"{box['dead']} filings can never be made as they are (`driftwarden cases deliveries`): {why}"
     if box["oldest_seconds"] is not None and box["oldest_seconds"] > LATE.total_seconds():
         yield f"something waits to be filed for {_long(box['oldest_seconds'])}: {box['error'] or 'no failure is known'}"
     for one in told["emergencies"]:

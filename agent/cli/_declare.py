@@ -165,8 +165,14 @@ def case_table(rows: list[dict[str, Any]], columns: tuple[tuple[str, str], ...],
 
     if not rows:
         return empty
-    cells = [[", ".join(v) if isinstance(v := one[name], list) else v or "" for name, _ in columns] for one in rows]
+    cells = [[_cell(one[name]) for name, _ in columns] for one in rows]
     return table([head for _, head in columns], cells, width())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
 
 
 def shown(matter: Matter, output: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 
 from agent.cli import fail
 from agent.cli._declare import CONFIG, KEY, OUTPUT, case_table, declare, judgement, review_case, shown, store_of
+from agent.cli._through import voice
 
 if TYPE_CHECKING:
     from agent.declare import Accepted, Ground
@@ -22,6 +24,17 @@ _COLUMNS = (
     ("ticket", "Ticket"),
     ("who", "Who"),
     ("title", "What"),
+)
+
+
+_DELIVERIES = (
+    ("id", "ID"),
+    ("state", "State"),
+    ("case", "Case"),
+    ("action", "Action"),
+    ("attempts", "Attempts"),
+    ("since", "Since"),
+    ("error", "Why not"),
 )
 
 
@@ -108,3 +121,43 @@ def accept(what: tuple[str, ...], held: bool, reason: str, key: Path | None, con
             )
             more = f"enough: {then}" if enough else f"it takes {PEOPLE_NEEDED} people"
             click.echo(f"{named}: accepted by {', '.join(each.by.person for each in said)} ({more})")
+
+
+@command.command("deliveries", short_help="List what is not in the ticket system yet.")
+@CONFIG
+@OUTPUT
+def deliveries_(config: str, output: str) -> None:
+    """List what is not in the ticket system yet: what is `dead` was refused for good, and is tried again by `cases
+    retry`; what is `waiting` goes out by itself.
+    """
+    from agent.filing import deliveries
+
+    with store_of(config) as store:
+        rows = deliveries(store.outbox)
+    filed = "Everything is filed."
+    click.echo(json.dumps(rows, indent=2) if output == "json" else case_table(rows, _DELIVERIES, filed))
+
+
+@command.command("retry", short_help="Try again what the ticket system refused.")
+@click.argument("ids", nargs=-1, type=click.IntRange(min=1), metavar="ID…")
+@click.option("--all", "everything", is_flag=True, help="All that was refused for good.")
+@CONFIG
+def retry(ids: tuple[int, ...], everything: bool, config: str) -> None:
+    """Try again what the ticket system refused for good, once it is put right why. ID: of `cases deliveries`.
+
+    It takes an admin. What belongs to the same case follows by itself, in order; nothing is filed twice.
+    """
+    if bool(ids) == everything:
+        fail("name the deliveries, as `driftwarden cases deliveries` has them, or say --all")
+    with store_of(config) as store:
+        dead = {one.id for one in store.outbox.unsent() if one.state == "dead"}
+        if other := sorted(set(ids) - dead):
+            listed = ", ".join(map(str, other[:10]))
+            fail(f"no such delivery is dead: {listed}; `driftwarden cases deliveries` lists those that are")
+        asked = voice()
+        spoken = asked.speaker if asked is not None else None
+        by = spoken.person if spoken is not None else f"uid {os.geteuid()}, at the store"
+        number = store.outbox.revive(datetime.now(UTC), None if everything else ids, by)
+    many = "1 delivery is" if number == 1 else f"{number:,} deliveries are"
+    then = "tried again: by the daemon within seconds, else by the next scan."
+    click.echo(f"{many} {then}" if number else "Nothing was refused for good.")

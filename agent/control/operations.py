@@ -60,6 +60,8 @@ OPERATIONS: dict[str, Operation] = {
         Operation("cases show", ("viewer",), ("case", "output")),
         Operation("cases review", ("reviewer",), _REVIEW, states="case.review"),
         Operation("cases accept", ("approver", "admin"), ("what", "held", "reason"), states="accept"),
+        Operation("cases deliveries", ("viewer",), ("output",)),
+        Operation("cases retry", ("admin",), ("ids", "everything")),
         Operation(
             "breakglass open",
             ("documenter",),

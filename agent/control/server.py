@@ -34,6 +34,7 @@ from agent.control.frames import (
     request,
     send,
 )
+from agent.control.glance import Glance
 from agent.control.listening import listen
 from agent.control.operations import OPERATIONS, Operation
 from agent.control.peer import Peer, peer_of, uid_of
@@ -87,10 +88,11 @@ class Control:
     ) -> None:
         """`ask`: see the package. `path`: file the children read in place of the configuration's own."""
         self._path = config.path(config.daemon.socket) if config.daemon.socket else None
-        self._estate = config.estate.name
+        self._config, self._estate = config, config.estate.name
         self._child_reads = path or config.path(config.origin)
         self._store = store
         self._ask = ask
+        self._glance = Glance(store)
         self._limits = limits
         self._counts = _Counts()
         self._listener: socket.socket | None = None
@@ -104,6 +106,7 @@ class Control:
 
     def renew(self, config: Config, path: Path | None = None) -> None:
         """From now on children read this configuration. The socket stays where it is until `stop` and `start`."""
+        self._config = config
         self._child_reads, self._estate = path or config.path(config.origin), config.estate.name
         with self._counts.lock:
             self._counts.nobody.clear()
@@ -206,7 +209,7 @@ class Control:
         with self._turn(peer.uid) as mine:
             if not mine:
                 return refusal("the daemon is busy with what others asked; try again", busy=True)
-            given = self._in_child(asked, peer, operation)
+            given = self._carried_out(asked, peer, operation)
         if given.nobody:
             with self._counts.lock:
                 self._counts.nobody[peer.uid] = (time.monotonic() + self._limits.nobody, given)
@@ -241,8 +244,10 @@ class Control:
                     counts.children[uid] -= 1
                     counts.lock.notify_all()
 
-    def _in_child(self, asked: Request, peer: Peer, operation: Operation) -> Answer:
+    def _carried_out(self, asked: Request, peer: Peer, operation: Operation) -> Answer:
         vitals = dict(self._ask("status", {})) if operation.tells else None
+        if vitals is not None and (known := self._glance.answer(asked, peer, self._config, vitals)) is not None:
+            return known
         config, fence = str(self._child_reads), self._store.database.fence
         try:
             child = begin(asked)

@@ -73,11 +73,14 @@ class Children:
         self._lock = threading.Condition()
 
     def start(self, job: str, module: str, arguments: Sequence[str], limit: float, *, tell: bool) -> Child:
-        """Starts `python -m module arguments`; with `tell` every line of its stdout is told. Raises OSError."""
+        """Starts `python -m module arguments`. With `tell` every line of its stdout is told, and it listens to `say`.
+
+        Raises OSError.
+        """
         given = variables()
         process = subprocess.Popen(
             command(module, arguments),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if tell else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=given,
@@ -88,6 +91,18 @@ class Children:
             self._running[process.pid] = child
         threading.Thread(target=self._wait, args=(child, tell), name=f"wait {job}", daemon=True).start()
         return child
+
+    def say(self, child: Child, line: str) -> bool:
+        """Writes a line to its stdin, where it is read when there is time; False: it listens to nobody, or no more."""
+        stream = child.process.stdin
+        if stream is None or stream.closed:
+            return False
+        try:
+            stream.write(f"{line}\n".encode())
+            stream.flush()
+        except OSError:
+            return False
+        return True
 
     def running(self) -> tuple[Running, ...]:
         """What runs, the oldest first."""
@@ -135,6 +150,9 @@ class Children:
         for thread in listening:
             thread.start()
         code = child.process.wait()
+        if child.process.stdin is not None:
+            with suppress(OSError):  # what it did not read
+                child.process.stdin.close()
         # What it started may live on and hold the pipes: nobody waits for that.
         for thread in listening:
             thread.join(_LISTEN_ON)

@@ -27,8 +27,8 @@ from agent.store import Event, Head, Leader, Store, StoreError, schema
 from agent.store.ledger import canonical, hash_after
 from agent.vitals import Vitals
 
-EVERY = 10.0
-"""Seconds between two looks at the store."""
+EVERY = 20.0
+"""Seconds between two looks at the store: each is a dozen queries, half of what an idle daemon costs."""
 STILL = 30.0
 """Seconds after which a loop that did not come round is taken for stuck: it does so every 5."""
 STALE = 60.0

@@ -24,10 +24,16 @@ from agent.store import Store, StoreError
 
 EVENTS = "events"
 """The job of the event path: its process stays."""
+TRAIL = "trail"
+"""The job that the event path's process does besides, where it takes but a moment: starting one costs seconds."""
 LOOKS = {"scan": "whole", "trail": "trail", "reevaluate": "open", "remind": "remind"}
 """Jobs that are scans, and what each looks at."""
 
 _ENDED = frozenset(EXIT.values())
+_MOMENT = 8.0
+"""Seconds that it may take the event path; for two of them it asks the queue. Beyond that, for `_BUSY` seconds the job
+has a process of its own."""
+_BUSY = 3600.0
 _TIMES = 3
 """So many times its longest usual run a child may take."""
 _USUAL = 20
@@ -64,6 +70,8 @@ class Lanes:
         self._not_before: dict[str, float] = {}
         self._took: dict[str, deque[float]] = {}
         self._well: set[str] = set()
+        self._handed: Child | None = None
+        self._light, self._busy_until = False, 0.0
         self.stopped = False
         """Nothing is begun any more."""
 
@@ -78,6 +86,8 @@ class Lanes:
 
     def runs(self, job: str) -> bool:
         """Whether it runs now."""
+        if job == TRAIL and self._handed is not None:
+            return True
         child = self._running.get(lane(job))
         return child is not None and child.job == job
 
@@ -85,10 +95,13 @@ class Lanes:
         """Begins what may begin; `began` is told of each."""
         now = time.monotonic()
         for job in list(self._wanted):
-            if self.stopped or lane(job) in self._running or now < self._not_before.get(job, 0.0):
+            if self.stopped or now < self._not_before.get(job, 0.0) or (job == TRAIL and self._handed is not None):
                 continue
-            del self._wanted[job]
-            self._begin(job)
+            if not self._hand(job):
+                if lane(job) in self._running:
+                    continue
+                del self._wanted[job]
+                self._begin(job)
             began(job)
 
     def ended(self, child: Child, code: int) -> Ended:
@@ -98,38 +111,56 @@ class Lanes:
             del self._running[place]
         seconds = time.monotonic() - child.began
         why = _why(child, code)
-        now = datetime.now(UTC)
+        if self._handed is child:
+            self._handed, self._light = None, False  # it broke off: a process of its own does it
+            self.want(TRAIL)
+        if child.job == TRAIL:
+            self._light = not why  # what was missed for days is read by now
+        return self._ended(child.job, child, seconds, why, code)
+
+    def done(self, job: str, why: str, seconds: float) -> Ended | None:
+        """The event path's process did what it was handed, or failed (`why`); None: it was handed nothing."""
+        if self._handed is None or job != TRAIL:
+            return None
+        child, self._handed = self._handed, None
+        if seconds > _MOMENT:
+            self._busy_until = time.monotonic() + _BUSY
+        self._light = not why
+        return self._ended(job, child, seconds, why, 0)
+
+    def _ended(self, job: str, child: Child, seconds: float, why: str, code: int) -> Ended:
+        now, pid = datetime.now(UTC), child.process.pid
         if why and self.stopped:
             # Broken off by us: the store goes on to say that it runs, and the next leader begins it anew.
-            log.info("job broken off", job=child.job, pid=child.process.pid)
-            return Ended(child.job, ok=False, again=None)
-        self._noted(lambda: self._store.jobs.ended(child.job, now, "failed" if why else "ok", why))
-        self._well.discard(child.job)
+            log.info("job broken off", job=job, pid=pid)
+            return Ended(job, ok=False, again=None)
+        self._noted(lambda: self._store.jobs.ended(job, now, "failed" if why else "ok", why))
+        self._well.discard(job)
         if not why:
-            self._took.setdefault(child.job, deque(maxlen=_USUAL)).append(seconds)
-            self._failures.pop(child.job, None)
-            self._not_before.pop(child.job, None)
-            log.info("job ended", job=child.job, pid=child.process.pid, seconds=round(seconds, 1), code=code)
-            return Ended(child.job, ok=True, again=None)
-        self._failures[child.job] += 1
-        failures = self._failures[child.job]
-        limits, quick = self._limits, child.job == EVENTS
+            self._took.setdefault(job, deque(maxlen=_USUAL)).append(seconds)
+            self._failures.pop(job, None)
+            self._not_before.pop(job, None)
+            log.info("job ended", job=job, pid=pid, seconds=round(seconds, 1), code=code)
+            return Ended(job, ok=True, again=None)
+        self._failures[job] += 1
+        failures = self._failures[job]
+        limits, quick = self._limits, job == EVENTS
         first, longest = (
             (limits.events_retry, limits.longest_events_retry) if quick else (limits.retry, limits.longest_retry)
         )
         wait = min(first * 2 ** min(failures - 1, 20), longest)
-        self._not_before[child.job] = time.monotonic() + wait
+        self._not_before[job] = time.monotonic() + wait
         log.error(
             "job failed",
-            job=child.job,
-            pid=child.process.pid,
+            job=job,
+            pid=pid,
             seconds=round(seconds, 1),
             code=code,
             said=why,
             failures=failures,
             again_in=round(wait),
         )
-        return Ended(child.job, ok=False, again=now + timedelta(seconds=wait))
+        return Ended(job, ok=False, again=now + timedelta(seconds=wait))
 
     def told(self, job: str, error: str) -> None:
         """How it says itself that it does, though it has not ended. Empty `error`: what failed before counts no longer;
@@ -153,6 +184,19 @@ class Lanes:
         """Somebody wants it now: an earlier failure makes it wait no longer."""
         self._not_before.pop(job, None)
         self.want(job)
+
+    def _hand(self, job: str) -> bool:
+        """Has the event path's process do it; False: it is to have a process of its own."""
+        child = self._running.get("events")
+        if job != TRAIL or child is None or not self._light or time.monotonic() < self._busy_until:
+            return False
+        if not self._children.say(child, job):
+            return False
+        del self._wanted[job]
+        self._handed = child
+        self._noted(lambda: self._store.jobs.began(job, datetime.now(UTC)))
+        log.info("job begun", job=job, pid=child.process.pid, stack="")
+        return True
 
     def _begin(self, job: str) -> None:
         module, arguments = self._command(job)

@@ -283,13 +283,17 @@ class Loop:
             self._lanes.asked("heartbeat")
 
     def _heard(self, child: Child, line: bytes) -> None:
-        """A line of the event path: a batch was worked off."""
+        """A line of the event path: a batch was worked off, or what it was asked for is done."""
         if child.job != EVENTS:
             return
         child.began = time.monotonic()  # it lives, and is not hung
-        error = self._traffic.take(line)
-        if self._lanes:
-            self._lanes.told(EVENTS, error)
+        said = self._traffic.take(line)
+        if not self._lanes:
+            return
+        if not said.job:
+            self._lanes.told(EVENTS, said.error)
+        elif (ended := self._lanes.done(said.job, said.error, said.seconds)) and ended.again:
+            self._schedule.again(said.job, ended.again)
 
     # --- which configuration -------------------------------------------------------------------------------------
 

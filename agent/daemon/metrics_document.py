@@ -15,13 +15,16 @@ import msgspec
 from agent.daemon.metrics_catalogue import Samples
 
 EXPIRING = timedelta(days=14)
-GAP_KINDS = ("trail", "declared", "live", "tickets", "identities", "calendars", "replies")
-"""The trail; Terraform's side; the cloud's; and what verdicts rest on, as the scope of the gap names it."""
+GAP_KINDS = ("trail", "declared", "live", "tickets", "identities", "calendars", "replies", "unproven")
+"""The trail; Terraform's side; the cloud's; what verdicts rest on, as the scope of the gap names it; and places of the
+trail of which nothing ever came, which is no gap of the audit log by itself."""
+_RESTS_ON = GAP_KINDS[3:-1]
 
 
 class _Gap(msgspec.Struct):
     scope: str
     why: str
+    cause: str = ""
 
 
 class _Place(msgspec.Struct):
@@ -123,14 +126,14 @@ def exceptions(until: Iterable[tuple[str, datetime]], now: datetime) -> Samples:
 
 def _gap_kinds(coverage: _Coverage) -> Counter[str]:
     """Where something was missing. Gaps of the trail stand among all gaps too."""
-    trail = {(gap.scope, gap.why) for gap in coverage.trail.gaps}
+    trail = {(gap.scope, gap.why): gap.cause for gap in coverage.trail.gaps}
     found: Counter[str] = Counter()
     for gap in coverage.gaps:
         parts = gap.scope.split("/")
         type_ = parts[2] if len(parts) > 2 else "*"
         if (gap.scope, gap.why) in trail:
-            found["trail"] += 1
-        elif type_ in GAP_KINDS[3:]:
+            found["unproven" if trail[gap.scope, gap.why] == "unproven" else "trail"] += 1
+        elif type_ in _RESTS_ON:
             found[type_] += 1
         else:
             found["declared" if gap.why.startswith("stack ") else "live"] += 1

@@ -40,6 +40,8 @@ class Matter:
     review: Review | None
     """The last one, where it was given after the last document."""
     post_implementation: Review | None = None
+    earlier: tuple[Review, ...] = ()
+    """The other reviews before the work was over, oldest first."""
 
     @property
     def emergency(self) -> bool:
@@ -70,9 +72,21 @@ class Matter:
         return bool(self.review and not self.review.accepted)
 
     @property
+    def unseen(self) -> int:
+        """How many calls came to light after its last review, which did not see them."""
+        if self.review is None or self.case is None:
+            return 0
+        since = said_at(self.review)
+        return sum(each.calls for one in self.case.emergencies for each in one.arrivals if each.at >= since)
+
+    @property
     def accepted(self) -> bool:
-        """Whether it is reviewed and accepted, with nothing done since."""
-        return bool(self.review and self.review.accepted) and not self.uncovered
+        """Whether it is reviewed and accepted, with nothing done and nothing come to light since."""
+        if self.review is None or not self.review.accepted or self.uncovered or self.unseen:
+            return False
+        weighed = {one.review.id for one in self.case.emergencies if one.review} if self.case else set()
+        # A scan has weighed this review, and the case holds what it does not cover.
+        return not (self.case and self.case.stage == "awaiting-review" and self.review.id in weighed)
 
     def acted(self, person: str, directory: Directory) -> bool:
         """Whether a person made one of its calls, or declared its window."""
@@ -174,6 +188,7 @@ class _Known:
         document = documents[-1] if documents else None
         reviews = [one for one in said if isinstance(one, Review) and _after(one, document)]
         first = [one for one in reviews if not one.post_implementation]
+        every = [one for one in said if isinstance(one, Review) and not one.post_implementation]
         later = [one for one in reviews if one.post_implementation]
         return Matter(
             key,
@@ -183,6 +198,7 @@ class _Known:
             document,
             first[-1] if first else None,
             later[-1] if later else None,
+            tuple(one for one in every if not first or one is not first[-1]),
         )
 
 

@@ -97,6 +97,8 @@ def told(matter: Matter, now: datetime) -> dict[str, Any]:
         ],
         "document": _document(matter.document) if matter.document else None,
         "review": _review(matter.review) if matter.review else None,
+        "unseen": matter.unseen,
+        "earlier_reviews": [_review(one) for one in matter.earlier],
         "post_implementation": _review(matter.post_implementation) if matter.post_implementation else None,
     }
 
@@ -116,13 +118,26 @@ def lines(matter: Matter, now: datetime) -> Iterator[str]:
         yield from _account(matter.document)
         if matter.uncovered:
             yield f"A call was made after it, at {_time(matter.times[-1])}: it must be documented anew."
-    for review in filter(None, (matter.review, matter.post_implementation)):
-        what = "Review after the work" if review.post_implementation else "Review"
-        yield f"{what}: {'accepted' if review.accepted else 'rejected'} {_by(review.by)}"
-        yield from (f"  {clean(line)}" for line in review.reason.splitlines())
+    for review in matter.earlier:
+        yield from _judgement("Earlier review", review)
+    if matter.review is not None:
+        yield from _judgement("Review", matter.review)
+    if matter.unseen:
+        yield f"  {_calls(matter.unseen)} arrived after it: it does not cover them, and somebody reviews again"
+    if matter.post_implementation is not None:
+        yield from _judgement("Review after the work", matter.post_implementation)
     if matter.case is not None and matter.case.body:
         yield ""
         yield from map(clean, matter.case.body.splitlines())
+
+
+def _judgement(what: str, review: Review) -> Iterator[str]:
+    yield f"{what}: {'accepted' if review.accepted else 'rejected'} {_by(review.by)}"
+    yield from (f"  {clean(line)}" for line in review.reason.splitlines())
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} call{'' if count == 1 else 's'}"
 
 
 def standing_in(matter: Matter) -> Case:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from agent.clean import clean
 from agent.collect import Sessions, units
 from agent.config import Config, ConfigError
 from agent.gather.conclude import Done, file, looked, scene
@@ -26,14 +27,17 @@ from agent.gather.unjudged import Unjudged
 from agent.ingest import Ingested, ingest
 from agent.model import Open
 from agent.rules import RuleError
-from agent.run import means_of
+from agent.run import TrailUnreadError, means_of, polled
 from agent.store import Fenced, Store, StoreError, connect
 from agent.store.codec import remember
 from agent.trail.source import Feed
 
 WAIT = 2
 """Seconds that a queue may take to find the first message; as long a stop may take too."""
-LIFE = 1800.0
+LONG_WAIT = 10
+"""The same once nothing came for `QUIET`: each question costs, and one that waits hears of a message as soon."""
+QUIET = 60.0
+LIFE = 2700.0
 """Seconds after which the process ends, to be started anew: credentials of an assumed role last an hour."""
 LARGEST = 600 << 20
 """Bytes of memory after which it ends."""
@@ -61,6 +65,8 @@ class Batch:
     error: str = ""
     calls: int = 0
     """Requests to AWS for what was read again."""
+    job: str = ""
+    """What was asked for; empty: it was a batch of messages."""
 
     def line(self) -> str:
         """As JSON, on one line."""
@@ -79,12 +85,17 @@ class Worker:
         self._say = say
         self._live = live
         self._stop = threading.Event()
+        self._asked = threading.Event()
         self._open = ExitStack()
         self._looked_at_all = self._planned = time.monotonic()
 
     def stop(self) -> None:
         """Ends it after the batch it is at. May be called from a signal handler."""
         self._stop.set()
+
+    def poll(self) -> None:
+        """Has the trail's other sources read after the batch it is at. May be called by any thread."""
+        self._asked.set()
 
     def __enter__(self) -> Self:
         """Raises ConfigError, RuleError and StoreError: with what nothing can begin."""
@@ -94,6 +105,8 @@ class Worker:
         calls: ThreadPoolExecutor = self._open.enter_context(pool())
         self._place: Place = opened(self._store, self._config, self._means, calls, self._live)
         self._feeds: list[Feed] = self._place.collector(datetime.now(UTC)).queues(WAIT)
+        self._patient: list[Feed] = self._place.collector(datetime.now(UTC)).queues(max(WAIT, LONG_WAIT))
+        self._heard = time.monotonic()
         if not self._feeds:
             self._open.close()
             raise ConfigError("[trail]: no eventbridge: or s3-notifications: source, or no credentials to read it with")
@@ -114,7 +127,7 @@ class Worker:
             try:
                 if failures:
                     Unjudged(self._store).rewrite()
-                batch = self.round()
+                batch = self._polled() if self._asked.is_set() else self.round()
             except Fenced:
                 self._say(Batch(error=_FENCED))
                 return False
@@ -124,6 +137,8 @@ class Worker:
                 continue
             batch = batch or Batch()  # whoever was told of a failure is told that it is over
             self._say(batch)
+            if batch.job:
+                continue  # whether the queues are read is another matter
             failures = failures + 1 if batch.error else 0
             if failures:
                 self._stop.wait(min(2.0 ** (failures - 1), _LONGEST_WAIT))
@@ -161,9 +176,10 @@ class Worker:
             arrived[0] = arrived[0] or time.monotonic()
             return datetime.now(UTC)
 
-        return ingest(
+        quiet = time.monotonic() - self._heard > QUIET
+        found = ingest(
             self._store.journal,
-            self._feeds,
+            self._patient if quiet else self._feeds,
             collector.reader(),
             collector.trail_start,
             collector.started_at,
@@ -172,6 +188,28 @@ class Worker:
             by=collector.fingerprint(),
             mark=unjudged.mark,
         )
+        if found.events or found.gaps:
+            self._heard = time.monotonic()
+        return found
+
+    def _polled(self) -> Batch:
+        """What the daemon asks for by its schedule: the trail's sources, as a process of its own would read them."""
+        self._asked.clear()
+        began = time.monotonic()
+        try:
+            with scene(self._config, self._means, self._store) as at:
+                self._place.config = at.config
+                done = polled(at, self._place)
+        except Fenced:
+            raise
+        except TrailUnreadError as error:
+            told = Batch(error=f"the trail could not be read: {clean(str(error))}")
+        except (StoreError, ConfigError, RuleError) as error:
+            told = Batch(error=str(error))
+        else:
+            cases = sum(isinstance(action, Open) for action in done.scan.actions) if done else 0
+            told = Batch(cases=cases, calls=done.calls if done else 0)
+        return replace(told, seconds=time.monotonic() - began, job="trail")
 
     def _judged(self) -> Done | None:
         with scene(self._config, self._means, self._store) as at:

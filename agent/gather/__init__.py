@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,13 +21,14 @@ from agent.config import Config
 from agent.declared.sensitive import call_sealer, seal_alike
 from agent.gather.unjudged import Marked, Unjudged
 from agent.ingest import ingest, kept_entries
-from agent.model import Entry, Gap, Key, Limit, Scope, Snapshot, Trail
+from agent.model import Change, Entry, Gap, Key, Limit, Poisoned, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.settle import settle, unread_states
-from agent.store import Store, Unit
+from agent.store import Journal, Store, Unit
 from agent.store.codec import decode, encode
 from agent.trail import digests
 from agent.trail.coverage import HISTORY
+from agent.trail.poison import poisoned
 from agent.trail.read import Memory, assemble
 from agent.trail.source import EVERYWHERE, Feed
 
@@ -277,16 +278,16 @@ def trail_of(
         for feed in {one.feed for one in journal.positions() if one.feed.startswith(digests.FEED)}
         for place, until in digests.verified(journal.checkpoints(feed, collector.fingerprint())).items()
     }
+    tallies = [tally for journal in journals for tally in journal.tallies(*hours)]
+    expected = collector.expected()
+    unheard = {*expected} - {(one.account, one.region) for one in tallies if one.events}
+    lasting, messages = _lasting(journals, start, end)
     trail = assemble(
         kept_entries(journals, start, end),
         start,
         end,
-        tallies=[tally for journal in journals for tally in journal.tallies(*hours)],
-        gaps=[
-            gap
-            for gap in (*gaps, *(gap for journal in journals for gap in journal.gaps(start)))
-            if not _is_proven(gap, checked, end)
-        ],
+        tallies=tallies,
+        gaps=[gap for gap in (*gaps, *lasting) if not _is_proven(gap, checked, end)],
         patterns=ticket_patterns(collector.config),
         verified=checked,
         read_at=now,
@@ -294,18 +295,40 @@ def trail_of(
         and any(source != "lookup" for source in collector.config.trail.sources)
         # Where nothing at all could be read, that is said already.
         and not any(gap.scope == EVERYWHERE for gap in gaps),
-        expected=collector.expected(),
+        expected=expected,
+        ever=frozenset[tuple[str, str]]().union(*(journal.heard_of(unheard) for journal in journals)),
         memory=memory,
     )
-    authority = collector.config.authority
-    roles = [*(pipeline.role for pipeline in authority.pipeline), *(one.role for one in authority.emergency)]
     return replace(
         trail,
         changes=tuple(map(sealer, trail.changes)),
-        # Who else signed in says nothing of a state, and there may be thousands.
-        sessions=tuple(one for one in trail.sessions if any(fnmatchcase(one.actor.role, role) for role in roles)),
-        limits=tuple(limit for part in parts for limit in part.limits),
+        sessions=tuple(_telling(trail.sessions, collector.config)),
+        poisoned=messages,
+        limits=(*(limit for part in parts for limit in part.limits), *_unproven(expected, checked)),
     )
+
+
+def _lasting(journals: Iterable[Journal], start: datetime, end: datetime) -> tuple[list[Gap], tuple[Poisoned, ...]]:
+    """What no reading will find again, messages that are no event as one for each queue; and what is known of these."""
+    kept = sorted({one for journal in journals for one in journal.dated_gaps(start)}, key=lambda one: one[0])
+    gaps, messages = poisoned((one for one in kept if one[1].cause == "poison"), end)
+    return [*gaps, *(gap for _, gap in kept if gap.cause != "poison")], messages
+
+
+def _telling(sessions: Iterable[Change], config: Config) -> Iterator[Change]:
+    """Sessions of pipelines and of emergency roles: who else signed in says nothing of a state."""
+    roles = [*(one.role for one in config.authority.pipeline), *(one.role for one in config.authority.emergency)]
+    return (one for one in sessions if any(fnmatchcase(one.actor.role, role) for role in roles))
+
+
+def _unproven(expected: Collection[tuple[str, str]], checked: Mapping[tuple[str, str], datetime]) -> Iterator[Limit]:
+    """That nothing but queues of events is read (`expected` places tell), and no digests prove anything (`checked`)."""
+    if expected and not checked:
+        yield Limit(
+            EVERYWHERE,
+            "the trail comes from EventBridge alone, which brings neither calls that only read nor events of more than "
+            "256 KB: nothing else proves that all of it came. A trail in S3, or LookupEvents, would",
+        )
 
 
 def _is_proven(gap: Gap, checked: Mapping[tuple[str, str], datetime], end: datetime) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from agent.collect import Collector, Plan, blame, units
 from agent.config import Config, ConfigError
@@ -96,7 +97,12 @@ def ingested(place: Place, progress: Progress = lambda _: None) -> Trail:
     feeds = [feed for unit in place.side.planned.units if unit.kind == "trail" for feed in collector.feeds(unit.args)]
     if any(feed.drains for feed in feeds):
         Unjudged(place.store).rewrite()
-    found = read_trail(place.store, feeds, collector, place.side.sealer(collector), mark=Unjudged(place.store).mark)
+
+    def sealer(entry: Any) -> Any:
+        # Code and states are read for the first entry there is: most often there is none.
+        return place.side.sealer(collector)(entry)
+
+    found = read_trail(place.store, feeds, collector, sealer, mark=Unjudged(place.store).mark)
     # Without credentials there is no source to say that it was not read.
     unread = [gap for gap in place.side.planned.gaps if gap.scope == EVERYWHERE or "lookup" in _sources(place)]
     return replace(found, gaps=(*found.gaps, *unread))

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -38,6 +38,8 @@ MAY = {
     "cases show": ALL,
     "cases review": {"kim"},
     "cases accept": ROLES,
+    "cases deliveries": ALL,
+    "cases retry": {"ada"},
     "breakglass open": {"dana"},
     "breakglass document": {"vera", *ROLES},
     "breakglass review": {"kim"},
@@ -272,3 +274,16 @@ def test_held_cases_take_two_people(asked: Asked) -> None:
     assert "acted in case" in asked("dana", "cases accept", what=[HELD]).stderr
     assert "(enough: the next scan goes on with it)" in asked("erik", "cases accept", what=[HELD]).stdout
     assert json.loads(asked("vera", "cases list", output="json").stdout)[0]["stage"]
+
+
+def test_an_admin_has_what_was_refused_tried_again_and_the_ledger_names_them(asked: Asked, folder: Path) -> None:
+    with connect(f"sqlite:///{folder}/driftwarden.db") as store:
+        now = datetime.now(UTC)
+        (entry, *_) = store.outbox.claim_some("filer", now, timedelta(minutes=1), 1)
+        assert store.outbox.dead(entry, "403: forbidden", now)
+    assert "403: forbidden" in asked("vera", "cases deliveries").stdout
+    assert asked("kim", "cases retry", everything=True).exit == 2
+    answer = asked("ada", "cases retry", ids=[str(entry.id)])
+    assert (answer.exit, answer.stdout.startswith("1 delivery is tried again")) == (0, True)
+    with connect(f"sqlite:///{folder}/driftwarden.db") as store:
+        assert store.ledger.events()[-1].body == {"outbox": [entry.dedup_key], "by": "ada"}

@@ -3,6 +3,7 @@
 import io
 import logging
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from agent.daemon import log as logs
 from agent.daemon.children import Child, Children
-from agent.daemon.lanes import EVENTS, Lanes, lane
+from agent.daemon.lanes import EVENTS, TRAIL, Lanes, lane
 from agent.daemon.limits import Limits
 from agent.store import Store, connect
 
@@ -127,3 +128,75 @@ def test_a_job_that_ends_without_having_done_its_work_failed(work: Work) -> None
     events.answer = b'{"messages": 0, "error": "no access to the queue"}'
     assert not work.lanes.ended(events, 0).ok
     assert "no access to the queue" in work.store.jobs.all()[EVENTS].error
+
+
+class Listening(Lanes):
+    """The event path's process is one that only listens; any other fails at once."""
+
+    def _command(self, job: str) -> tuple[str, list[str]]:
+        return ("fileinput", []) if job == EVENTS else ("no_such_module", [])
+
+
+def read_by_itself(work: Work, code: int) -> None:
+    """The trail was read by a process of its own."""
+    with subprocess.Popen(["true"]) as process:
+        child = Child(TRAIL, process, datetime.now(UTC), time.monotonic(), 60.0)
+    child.answer = b"null"
+    work.lanes.ended(child, code)
+
+
+def test_the_process_of_the_event_path_is_handed_the_trail_where_that_takes_but_a_moment(work: Work) -> None:
+    """A process of its own costs seconds of processor time, every few minutes, to find nothing."""
+    children = work.lanes._children
+    work.lanes = Listening(children, work.store, Path("x.toml"), 1, LIMITS)
+    work.lanes.want(EVENTS)
+    assert work.step() == [EVENTS]
+
+    def begun() -> list[str]:
+        work.lanes.asked(TRAIL)
+        assert work.step() == [TRAIL]
+        return [one.job for one in children.running()]
+
+    assert begun() == [EVENTS, TRAIL], "what was missed while nobody ran may take long"
+    work.lanes.ended(*work.ended.get(timeout=60))
+    assert begun() == [EVENTS, TRAIL], "it failed"
+    work.lanes.ended(*work.ended.get(timeout=60))
+    read_by_itself(work, 0)
+    assert begun() == [EVENTS]
+    assert (work.lanes.runs(TRAIL), work.store.jobs.all()[TRAIL].began_at is not None) == (True, True)
+    work.lanes.want(TRAIL)
+    assert work.step() == [], "it is at it"
+    done = work.lanes.done(TRAIL, "", 1.0)
+    assert done is not None
+    assert (done.ok, work.lanes.runs(TRAIL), work.store.jobs.all()[TRAIL].status) == (True, False, "ok")
+    assert work.lanes.done(TRAIL, "", 1.0) is None
+    assert work.step() == [TRAIL], "it fell due meanwhile"
+    failed = work.lanes.done(TRAIL, "the trail could not be read: access denied", 1.0)
+    assert failed is not None
+    assert failed.again is not None
+    assert work.store.jobs.all()[TRAIL].error == "the trail could not be read: access denied"
+    assert begun() == [EVENTS, TRAIL], "it failed"
+    work.lanes.ended(*work.ended.get(timeout=60))
+    read_by_itself(work, 0)
+    assert begun() == [EVENTS]
+    work.lanes.done(TRAIL, "", 20.0)
+    assert begun() == [EVENTS, TRAIL], "it kept the event path waiting"
+    work.lanes.ended(*work.ended.get(timeout=60))
+    children.end(signal.SIGKILL)
+    work.lanes.ended(*work.ended.get(timeout=60))
+
+
+def test_a_trail_that_was_handed_over_is_read_by_another_process_if_that_one_dies(work: Work) -> None:
+    children = work.lanes._children
+    work.lanes = Listening(children, work.store, Path("x.toml"), 1, LIMITS)
+    work.lanes.want(EVENTS)
+    work.step()
+    read_by_itself(work, 0)
+    work.lanes.want(TRAIL)
+    assert work.step() == [TRAIL]
+    children.end(signal.SIGKILL)
+    work.lanes.ended(*work.ended.get(timeout=60))
+    assert work.lanes.waiting == (TRAIL,)
+    assert work.step() == [TRAIL]
+    assert [one.job for one in children.running()] == [TRAIL]
+    work.lanes.ended(*work.ended.get(timeout=60))

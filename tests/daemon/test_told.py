@@ -19,7 +19,7 @@ from agent.daemon import log as logs
 from agent.daemon.children import Child, Children, ask
 from agent.daemon.log import failure, log
 from agent.daemon.notify import Notify
-from agent.daemon.traffic import Traffic
+from agent.daemon.traffic import Said, Traffic
 
 HOSTILE = 'a"b\x1b[31m\nlevel\u202e\x00'
 
@@ -103,8 +103,12 @@ def test_the_event_path_is_counted() -> None:
         traffic.take(line)
     traffic.take(b'{"messages": 1, "lag": null}')
     assert (traffic.messages, traffic.lag) == (4, 2.5)
-    assert traffic.take(b'{"messages": 2, "lag": 0.5, "error": "no access to the queue"}') == "no access to the queue"
+    failed = traffic.take(b'{"messages": 2, "lag": 0.5, "error": "no access to the queue"}')
+    assert failed == Said("no access to the queue")
     assert (traffic.messages, traffic.lag) == (6, None)
+    done = traffic.take(b'{"messages": 0, "lag": 9.0, "error": "", "job": "trail", "seconds": 1.5}')
+    assert done == Said("", "trail", 1.5)
+    assert (traffic.messages, traffic.lag) == (6, None), "what it was asked for is no batch"
 
 
 # --- children --------------------------------------------------------------------------------------------------

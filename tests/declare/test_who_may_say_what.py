@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,10 @@ from agent.declare import (
     spoken,
     writer,
 )
-from agent.declare.shown import stage
+from agent.declare.shown import lines, stage, told
 from agent.declare.speakers import signer
 from agent.emergency import fold
-from agent.model import Acceptance, Change, Document, Opening, Review
+from agent.model import Acceptance, Arrival, Change, Document, Emergency, Opening, Review
 from agent.people import Users
 from agent.store import Store, connect
 
@@ -484,6 +485,45 @@ def test_the_line_draws_the_same_conclusions(store: Store) -> None:
     more = call("e2", at=LATER + 4 * MINUTE)
     seen(store, first, more, grant=grant_of(window.id))
     assert state(first, more) == ("awaiting-document",) * 2
+
+
+def kept(said: Document, judged: Review, **fields: Any) -> Emergency:
+    """An emergency of dana's call as a scan left it with its case."""
+    given = {"state": "awaiting-review", "document": said, **fields}
+    return Emergency(GRANT, CASE, "dana", "a role", NOW, NOW, NOW + 24 * HOUR, ("e1",), earlier=(judged,), **given)
+
+
+def test_what_arrived_after_a_review_is_reviewed_again(store: Store) -> None:
+    wrote, said = documented_case(store), reviewed()
+    judged = review(ground(store), speaker("kim", LATER + HOUR), said, source(said))
+    assert find(store, CASE).accepted
+    came = (Arrival(LATER, 1), Arrival(LATER + 2 * HOUR, 3), Arrival(LATER + 3 * HOUR, 1))
+    seen(store, call(), stage="awaiting-review", emergencies=(kept(wrote, judged, arrivals=came),))
+    matter = find(store, CASE)
+    assert (matter.accepted, matter.unseen, stage(matter, NOW)) == (False, 4, "awaiting-review")
+    assert "  4 calls arrived after it: it does not cover them, and somebody reviews again" in lines(matter, NOW)
+    assert told(matter, NOW)["unseen"] == 4
+    again = reviewed(reason="All six.")
+    review(ground(store), speaker("erik", LATER + 4 * HOUR), again, source(again))
+    matter = find(store, CASE)
+    assert (matter.accepted, matter.unseen, stage(matter, NOW)) == (True, 0, "way-back")
+    # The one before is there to be read.
+    shown = list(lines(matter, NOW))
+    first = shown.index("Earlier review: accepted by kim 2026-11-27 05:00 UTC (signed as kim)")
+    assert shown[first + 1] == "  I saw the calls."
+    assert told(matter, NOW)["earlier_reviews"][0]["by"] == "kim"
+
+
+def test_a_review_that_a_scan_found_not_to_be_enough_is_followed_by_another(store: Store) -> None:
+    """Kim made another change that the case holds: somebody else has to review it too."""
+    wrote, said = documented_case(store), reviewed()
+    judged = review(ground(store), speaker("kim", LATER + HOUR), said, source(said))
+    one = replace(kept(wrote, judged, state="accepted", review=judged), earlier=())
+    seen(store, call(), stage="awaiting-review", emergencies=(one,))
+    again = reviewed()
+    assert review(ground(store), speaker("erik", LATER + 2 * HOUR), again, source(again)).accepted
+    seen(store, call(), stage="way-back", emergencies=(one,))
+    assert find(store, CASE).accepted
 
 
 ACTS = st.lists(

@@ -65,6 +65,7 @@ class Events:
         with aws_environment({**self.estate.variables, **more}):
             process = subprocess.Popen(
                 [*command(self.estate.config, module="agent.events"), *options],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -101,6 +102,12 @@ class Worker:
             except queue.Empty:
                 assert self.process.poll() is None or enough(), f"it ended with {self.process.returncode}"
             assert time.monotonic() < deadline, self.said
+
+    def ask(self, line: str) -> None:
+        """Asks it for something, as the daemon does."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
 
     def end(self) -> int:
         """Asks it to end; its exit code."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +12,13 @@ from queued import Events, events
 
 from agent import filing
 from agent.config import aws_environment, load
+from agent.daemon.metrics_document import of_document
 from agent.demo.recorder import Recorder
 from agent.events import worker as warm
 from agent.events.worker import Batch, Worker
 from agent.gather.unjudged import Unjudged
-from agent.store import Fenced, Journal, Store, connect
+from agent.model import Tally
+from agent.store import Fenced, Journal, Kept, Store, connect
 from agent.store.outbox import Outbox
 from agent.trail import bus
 from agent.trail.queue import Reading
@@ -78,18 +80,48 @@ def test_messages_become_cases_and_a_whole_scan_agrees(path: Events) -> None:
         worker.until(lambda: path.left() == 0 and len(worker.said) > 1)
         assert worker.end() == 0
     assert {one["error"] for one in worker.said} == {""}
-    # Two messages that nobody can read are told of, and are a case of their own each.
-    assert len(estate.tickets) == sum(one["cases"] for one in worker.said) == 4
+    # Two messages that nobody can read are told of, in one case.
+    assert len(estate.tickets) == sum(one["cases"] for one in worker.said) == 3
+    (poison,) = [text for file in estate.tickets if "2 messages in all" in (text := file.read_text())]
+    assert "no JSON" in poison
+    assert "no CloudTrail event" in poison
     with store_of(path) as store:
         assert not Unjudged(store).found()
         gaps = store.journal.gaps(datetime.min.replace(tzinfo=UTC))
-        assert [gap.cause for gap in gaps] == ["unreadable"] * 2
+        assert [gap.cause for gap in gaps] == ["poison"] * 2
         before = {one.finding.id: one.finding.verdict.outcome for one in store.findings.open().values()}
     done = estate.scan()
     # The queue of the trail lies in the estate, and only a scan of everything looks at it.
     after = {one.id: one.verdict.outcome for one in done.scan.findings if not one.key.id.startswith("e-")}
     assert before == after
-    assert len(estate.tickets) == 4
+    assert len(estate.tickets) == 3
+
+
+def test_an_empty_new_queue_is_no_gap_of_the_audit_log_and_not_clean_either(path: Events) -> None:
+    estate = path.estate
+    # The queue of events lies in the estate, and no stack declares it.
+    estate.configure(estate.config.read_text().replace("complete = true", "complete = false"))
+    done = estate.scan()
+    assert estate.tickets == []
+    assert (done.scan.status, done.scan.findings) == ("incomplete", ())
+    (told,) = done.document["coverage"]["trail"]["gaps"]
+    assert told["cause"] == "unproven"
+    assert told["why"].startswith("no event has come through the queue yet: nothing was done")
+    gaps = of_document(json.dumps(done.document).encode()).samples["driftwarden_gaps"]
+    assert (gaps["trail",], gaps["unproven",]) == (0, 1)
+    (limit,) = [one for one in done.document["coverage"]["limits"] if "EventBridge" in one["why"]]
+    assert "nothing else proves that all of it came" in limit["why"]
+
+    # Once something had come, weeks of silence are a gap, however long ago that was.
+    with store_of(path) as store:
+        long_ago = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=60)
+        heard = Tally(small_estate.ACCOUNT, small_estate.REGION, long_ago, 3, long_ago)
+        store.journal.keep("f", Kept(tallies=[heard]), long_ago)
+    done = estate.scan()
+    (told,) = done.document["coverage"]["trail"]["gaps"]
+    assert (told["cause"], told["why"]) == ("undelivered", "no event of the whole interval in what was delivered")
+    assert [one.trail for one in done.scan.findings] == ["undelivered"]
+    assert len(estate.tickets) == 1
 
 
 class Killed(BaseException):

@@ -18,6 +18,7 @@ from agent.gather import Gathered
 from agent.gather.collected import Grounds, grounds
 from agent.gather.focused import asked_of
 from agent.gather.means import Means
+from agent.gather.side import Side
 from agent.gather.unjudged import Unjudged
 from agent.live.requests import CallError, Requests
 from agent.model import Entry, Identity
@@ -260,6 +261,17 @@ def test_that_the_trail_had_nothing_new_is_written_down_now_and_then(
     monkeypatch.setattr("agent.run.QUIET", timedelta())
     assert look(estate) is None
     assert kinds() == ["trail", "whole"]
+
+
+def test_where_the_trail_has_nothing_new_code_and_states_are_not_read(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are what is sealed by; to read them takes as long as all else of a look that finds nothing."""
+    estate.scan()
+    read = []
+    monkeypatch.setattr(Side, "read", lambda *_: read.append(1))
+    assert look(estate) is None
+    assert read == []
 
 
 def test_a_trail_that_cannot_be_read_is_no_good_look(estate: Estate) -> None:

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-import httpx2
 
 from agent.clean import clean
 from agent.declared.module_sources.address import SourceError
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_ANSWER = 8_000_000
 """Bytes of an answer that is read at once: a list of versions."""
@@ -58,6 +60,8 @@ class Web:
     @contextmanager
     def _asked(self, url: str) -> Iterator[httpx2.Response]:
         """The answer after redirects."""
+        import httpx2  # most modules come from no web server, and every scan is a process of its own
+
         verify = self.trust if self.trust is not None else True
         # Compressed answers could be small on the wire and endless in memory.
         headers = {"Accept-Encoding": "identity", "User-Agent": "driftwarden"}

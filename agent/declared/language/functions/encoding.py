@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
 from agent.declared.language.charsets import decoded, encoded, known
 from agent.declared.language.error import EvaluationError
@@ -21,6 +18,9 @@ from agent.declared.language.functions import Function, Parameter
 from agent.declared.language.functions.text import bounded, nfc
 from agent.declared.language.types import DYNAMIC, STRING, ObjectOf
 from agent.declared.language.values import List, Object, Unknown, Value
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 """Standard base64, padded, without line breaks."""
@@ -132,6 +132,11 @@ def _rsadecrypt(ciphertext: str, key: str) -> str:
 def _private_key(key: str) -> RSAPrivateKey:
     if len(key) > LONGEST_KEY:
         raise EvaluationError(f"`privatekey` has {len(key):,} characters, at most {LONGEST_KEY:,} are read")
+    # Imported here: 3 MB for one function that hardly anybody calls.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+
     load = load_ssh_private_key if "BEGIN OPENSSH PRIVATE KEY" in key else load_pem_private_key
     try:
         private = load(key.encode(), None)
