@@ -67,7 +67,7 @@ FACTS: Mapping[str, Fact] = {
     "trail": Fact(
         "what the trail tells of itself, where the finding is about it: why a stretch of it is missing or not to be "
         "believed; or a burst of refused calls",
-        (*filter(None, get_args(GapCause)), "none"),
+        (*(one for one in get_args(GapCause) if one not in ("", "unproven")), "none"),
     ),
     "absorbed": Fact("whether an apply wrote what a hand changed into state", _YES_NO, ("no",)),
     "type": Fact("Terraform resource type, and that of a part that differs", (), ("aws_sqs_queue",)),

@@ -25,6 +25,7 @@ from agent.model import (
     FindingId,
     GapCause,
     Key,
+    Poisoned,
     Severity,
     Test,
     Trail,
@@ -283,10 +284,14 @@ def trail_findings(trail: Trail) -> tuple[Finding, ...]:
 
     Of a gap the id depends on what was not read and why, so that the same gap stays one finding from scan to scan:
     nobody can say that nothing happened there. Of a burst it depends on actor, account and day; nothing was changed by
-    refused calls, and the scan lacks nothing.
+    refused calls, and the scan lacks nothing. Of a queue that nothing ever came through the scan's gaps tell: nobody
+    has to answer for it.
     """
     found: dict[FindingId, Finding] = {}
+    poisoned = {one.scope: one for one in trail.poisoned}
     for gap in trail.gaps:
+        if gap.cause == "unproven":
+            continue
         scope = gap.scope
         finding = _trail_id(f"{scope}|{gap.why}")
         why = f"the trail {'is not to be relied on' if gap.cause in _UNRELIABLE else 'was not read'}: {gap.why}"
@@ -296,8 +301,23 @@ def trail_findings(trail: Trail) -> tuple[Finding, ...]:
             verdict=Verdict("indeterminate", (Test("actor", "unknown", why),)),
             unexplained=why,
             trail=gap.cause,
+            notes=_counted(poisoned[scope]) if gap.cause == "poison" and scope in poisoned else (),
         )
     return (*found.values(), *_bursts(trail.attempts))
+
+
+def _counted(one: Poisoned) -> tuple[str, ...]:
+    """How many messages there are at least, which changes seldom; how many; and what the last ones were."""
+    least = next(n for n in _LEAST if n <= one.count)
+    return (
+        f"{least:,} message{'' if least == 1 else 's'} or more",
+        f"{one.count:,} message{'' if one.count == 1 else 's'} in all, the last at {one.last:%F %T} UTC",
+        *one.latest,
+    )
+
+
+_LEAST = tuple(n * 10**power for power in range(9, -1, -1) for n in (5, 2, 1))
+"""Largest first."""
 
 
 def _bursts(attempts: Iterable[Attempt]) -> Iterable[Finding]:

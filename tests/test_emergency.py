@@ -535,6 +535,74 @@ def test_two_copies_of_a_call_are_one() -> None:
     assert (again.events, again.deadline) == (("e1", "e1-of-the-owner"), THREE + DAY)
 
 
+def arrived(said: Sequence[Declaration], *came: tuple[timedelta, int]) -> Emergency:
+    """An emergency whose case a scan opened with one call; then more calls, made at once, came to light."""
+    calls = [call("e0")]
+    found = one(calls, now=THREE + HOUR)
+    for after, count in came:
+        calls += [call(f"e{len(calls) + n}", THREE + timedelta(seconds=n)) for n in range(count)]
+        found = one(calls, said, cases=[case_of(found)], now=THREE + after)
+    return one(calls, said, cases=[case_of(found)], now=THREE + 20 * HOUR)
+
+
+def test_a_review_is_of_the_calls_that_were_in_its_case() -> None:
+    written, judged = document(KEY, THREE + 2 * HOUR), review(KEY, THREE + 3 * HOUR)
+    assert arrived([written, judged], (HOUR, 2)).state == "accepted"
+    found = arrived([written, judged], (4 * HOUR, 2), (5 * HOUR, 1))
+    assert (found.state, found.document, found.review, found.earlier) == ("awaiting-review", written, None, (judged,))
+    assert [(each.at, each.calls) for each in found.arrivals] == [(THREE + 4 * HOUR, 2), (THREE + 5 * HOUR, 1)]
+    assert found.notes == (
+        "3 calls arrived after the review by marco of 2026-03-02 06:00:00 UTC (accepted): it does not cover them",
+    )
+    assert found.deadline == THREE + timedelta(seconds=1) + DAY
+    # Each review is held to what arrived after it alone.
+    again = review(KEY, THREE + 6 * HOUR, "nils", name="r2")
+    found = arrived([written, judged, again], (4 * HOUR, 2), (7 * HOUR, 1))
+    assert (found.state, found.earlier) == ("awaiting-review", (judged, again))
+    assert [note.partition(" of ")[0] for note in found.notes] == [
+        "2 calls arrived after the review by marco",
+        "1 call arrived after the review by nils",
+    ]
+    third = review(KEY, THREE + 8 * HOUR, name="r3")
+    assert arrived([written, judged, again, third], (4 * HOUR, 2), (7 * HOUR, 1)).state == "accepted"
+
+
+def test_a_review_of_a_document_that_later_calls_had_made_void_says_so() -> None:
+    calls = [call("e0"), call("e1", THREE + timedelta(minutes=150))]
+    found = one(calls, [document(KEY, THREE + 2 * HOUR), review(KEY, THREE + 3 * HOUR)], now=THREE + 4 * HOUR)
+    assert (found.state, found.earlier) == ("awaiting-document", ())
+    assert found.notes[-1].endswith("does not count: calls were made before it that no document covered")
+
+
+def test_a_call_after_the_review_sets_it_aside_and_says_nothing_of_its_arrival() -> None:
+    written, judged = document(KEY, THREE + 2 * HOUR), review(KEY, THREE + 3 * HOUR)
+    kept = case_of(one([call("e0")], [written, judged], now=THREE + 4 * HOUR))
+    calls = [call("e0"), call("e1", THREE + 5 * HOUR)]
+    found = one(calls, [written, judged], cases=[kept], now=THREE + 6 * HOUR)
+    assert (found.state, found.earlier) == ("awaiting-document", (judged,))
+    assert [each.calls for each in found.arrivals] == [1]
+    assert found.notes == ("calls were made after dana's document of 2026-03-02 05:00:00 UTC: it does not cover them",)
+
+
+def test_a_rejected_document_stays_rejected_whatever_arrives() -> None:
+    written, no = document(KEY, THREE + 2 * HOUR), review(KEY, THREE + 3 * HOUR, accepted=False)
+    found = arrived([written, no], (4 * HOUR, 2))
+    assert (found.state, found.review, found.earlier, found.notes) == ("rejected", no, (), ())
+
+
+def test_a_document_may_be_added_to_once_more_calls_arrived() -> None:
+    written, judged = document(KEY, THREE + 2 * HOUR), review(KEY, THREE + 3 * HOUR)
+    more = document(KEY, THREE + 5 * HOUR, name="d2")
+    found = arrived([written, judged, more], (4 * HOUR, 2))
+    assert (found.document, found.late, found.state) == (more, False, "awaiting-review")
+
+
+def test_of_arrivals_the_last_are_kept() -> None:
+    came = arrived([], *((HOUR + n * timedelta(minutes=1), 1) for n in range(30))).arrivals
+    assert len(came) == 20
+    assert came[-1].at == THREE + HOUR + timedelta(minutes=29)
+
+
 # --- properties ----------------------------------------------------------------------------------------------
 
 WHO = st.sampled_from(["dana", "marco", "nils"])

@@ -531,6 +531,27 @@ def test_a_flood_that_trickles_in_is_held_with_one_alarm() -> None:
     assert history.scans().actions == ()
 
 
+def test_a_session_that_goes_on_after_it_was_held_has_one_case_whoever_looks() -> None:
+    """The last of seventy sessions goes on with the queues that nobody had touched: seen by looks, then by a scan."""
+    history, calls = flooding()
+    for start in range(0, MANY, 2):
+        history.keeper.keep(history.estate.look(history.keeper, history.at, calls[start : start + 2]))
+    history.scans()
+    calls, more = list(calls), list[Change]()
+    for number in range(MANY, MANY + 6):
+        step = put("sqs:SetQueueAttributes", queue(f"n{number}", 60), "visibility_timeout_seconds")
+        more.append(replace(history.does(step, "marco"), session=calls[-1].session))
+        history.estate.trail = [*calls, *more]
+        if number < MANY + 3:
+            history.looks(more[-1])
+    history.scans()
+    assert len(history.keeper.cases) == MANY
+    (case,) = [one for one in history.keeper.cases.values() if calls[-1].event_ids[0] in one.events]
+    assert (case.state, len(case.findings)) == ("held", 7)
+    assert set(case.events) == {one.event_ids[0] for one in (calls[-1], *more)}
+    assert history.scans().actions == ()
+
+
 def test_what_comes_slowly_is_no_flood() -> None:
     history, calls = flooding()
     for start in range(0, MANY, 10):

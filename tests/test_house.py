@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import gc
 import importlib
 import json
 import pkgutil
@@ -76,9 +77,23 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "base"
 IGNORED = {".venv", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__", "dist", "out"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def uncollected() -> Iterator[None]:
+    """Over a million nodes that stay, whoever looks for garbage among them is most of the time these tests take."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of it; to walk two hundred thousand lines for each question takes long."""
+    return tuple(ast.walk(tree(path)))
 
 
 def modules(folder: Path = AGENT) -> list[Path]:
@@ -101,7 +116,7 @@ def unit_of(path: Path) -> str:
 
 def imported(path: Path) -> Iterator[str]:
     """Full names of what a module imports, wherever in it; `from agent import x` gives `agent.x`."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -161,7 +176,7 @@ def test_the_line_asks_no_clock_no_file_and_no_environment() -> None:
         f"{name_of(path)}:{node.lineno}"
         for path in modules()
         if unit_of(path) in PURE and unit_of(path) != "rules"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if (isinstance(node, ast.Attribute) and node.attr in METHODS)
         or (isinstance(node, ast.Name) and node.id in ("open", "environ", "getenv"))
     ]
@@ -172,7 +187,7 @@ def test_only_the_configuration_reads_the_environment() -> None:
     readers = {
         name_of(path)
         for path in modules()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if (isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "putenv"))
         or (isinstance(node, ast.alias) and node.name in ("environ", "environb", "getenv", "putenv"))
     }
@@ -198,7 +213,7 @@ def test_functions_have_at_most_50_lines() -> None:
     long = {
         f"{name_of(path)}:{node.name}": length(node)
         for path in modules()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and length(node) > 50
     }
     assert long == {}
@@ -209,7 +224,7 @@ def test_no_exception_is_caught_blindly() -> None:
     blind = [
         name_of(path)
         for path in modules()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ExceptHandler)
         and (
             node.type is None
@@ -223,7 +238,7 @@ def test_nothing_prints() -> None:
     printing = [
         f"{name_of(path)}:{node.lineno}"
         for path in modules()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "pprint")
     ]
     assert printing == []

@@ -269,6 +269,26 @@ def test_a_later_finding_of_the_same_session_joins_its_case() -> None:
     assert update.note == story(later)
 
 
+def test_what_a_case_knows_is_not_told_again_and_again() -> None:
+    """A resource that is changed every few minutes: its ticket gets the new call each time, and not all of them."""
+    every = [change(f"e{number}", at=NOON + timedelta(minutes=number)) for number in range(100)]
+    lengths = []
+    case: Case | None = None
+    for count in (1, 2, 21, 22, 99, 100):
+        one = finding("a", *every[:count])
+        if case is None:
+            (case,) = opened(planned(one))
+            continue
+        update = only(planned(one, known=knowing(case, of=[one])))
+        assert isinstance(update, Update)
+        lengths.append(update.note.count("sqs:SetQueueAttributes"))
+        assert f"{every[count - 1].time:%H:%M:%S}" in update.note
+        assert ("other calls" in update.note) == (count > 21)
+        case = update.case
+    assert lengths == [2, 21, 1, 77, 1]
+    assert "\n  99 other calls on it are in the report\n" in update.note
+
+
 def test_a_finding_of_another_session_does_not_join() -> None:
     one = finding("a", change("e1"))
     (case,) = opened(planned(one))
@@ -456,12 +476,60 @@ def test_a_held_case_stays_held_and_is_told_nothing() -> None:
     assert planned(more, *flood[1:], known=known, resources={ACCOUNT: 60}) == ()
 
 
-def test_nothing_joins_a_held_case() -> None:
+def going_on(of: Finding, *names: str, **fields: str) -> list[Finding]:
+    """Findings that the session of another brought about an hour later."""
+    session, at = of.changes[0].change.session, NOON + timedelta(hours=1)
+    return [finding(name, change(f"late-{name}", session, at=at), **fields) for name in names]
+
+
+def test_a_session_that_goes_on_while_its_case_is_held_has_one_case() -> None:
     flood = many(50)
-    known = knowing(*held_cases(flood), of=flood)
-    same_session = finding("new", change("late", flood[0].changes[0].change.session, at=NOON + timedelta(hours=1)))
-    (case,) = opened(planned(*flood, same_session, known=known, resources={ACCOUNT: 60}))
-    assert (case.findings, case.events) == ((same_session.id,), ("late",))
+    cases = held_cases(flood)
+    known = knowing(*cases, of=flood)
+    new = [*going_on(flood[0], "x", "y"), *going_on(flood[1], "z")]
+    # What is no session's of them is a case of its own.
+    other = finding("other", change("o1", "ASIAOTHER"))
+    first, *held = planned(*flood, *new, other, known=known, resources={ACCOUNT: 60})
+    assert [case.findings for case in opened([first])] == [(other.id,)]
+    assert {type(one) for one in held} == {Held}
+    grown = {case.findings[0]: case for one in held for case in one.cases}
+    assert [(one.findings, one.events, one.state) for one in (grown[flood[0].id], grown[flood[1].id])] == [
+        ((flood[0].id, new[0].id, new[1].id), (*cases[0].events, "late-x", "late-y"), "held"),
+        ((flood[1].id, new[2].id), (*cases[1].events, "late-z"), "held"),
+    ]
+    assert {one.key for one in grown.values()} <= {one.key for one in cases}
+    assert "late-" not in str([one.key for one in grown.values()])
+    assert "aws_sqs_queue.y" in grown[flood[0].id].body
+    # Once it is kept, there is nothing new; and two people let all of it go.
+    after = knowing(*({one.key: one for one in (*cases, *grown.values())}).values(), of=[*flood, *new, other])
+    assert planned(*flood, *new, known=after, resources={ACCOUNT: 60}) == ()
+    found = [*flood, *new]
+    (filed,) = plan(broken(found), found, after, ALL_READ, {ACCOUNT: 60}, NOON, accepted_holds={grown[flood[0].id].key})
+    assert filed == Open(replace(grown[flood[0].id], state="open"))
+
+
+@pytest.mark.parametrize("what", ["critical", "elsewhere"])
+def test_a_held_case_whose_session_goes_on_with_what_is_never_held_is_filed(what: str) -> None:
+    flood = many(50)
+    held, *others = held_cases(flood)
+    known = knowing(held, *others, of=flood)
+    more = {"critical": {"type_": "aws_iam_role"}, "elsewhere": {"account": OTHER}}[what]
+    (new,) = going_on(flood[0], "x", **more)
+    (case,) = opened(planned(*flood, new, known=known, resources={ACCOUNT: 60}))
+    assert (case.findings, case.events, case.state) == ((flood[0].id, new.id), (*held.events, "late-x"), "open")
+    assert new.key.id in case.body
+
+
+def test_of_an_open_and_a_held_case_of_a_session_the_open_one_is_told() -> None:
+    flood = many(50)
+    held, *others = held_cases(flood)
+    (new,) = going_on(flood[0], "x")
+    (more,) = going_on(flood[0], "y")
+    (own,) = opened(planned(new))
+    known = knowing(held, *others, own, of=[*flood, new])
+    told = only(planned(*flood, new, more, known=known, resources={ACCOUNT: 60}))
+    assert isinstance(told, Update)
+    assert told.case.key == own.key
 
 
 def test_a_held_case_that_turns_critical_is_filed() -> None:

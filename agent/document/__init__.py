@@ -108,7 +108,7 @@ def _coverage(scan: Scan, trail: Trail) -> dict[str, Any]:
             "denied": trail.denied,
             "failed": trail.failed,
             "newest_event": stamp(trail.newest_event) if trail.newest_event else None,
-            "gaps": [_scoped(gap) for gap in trail.gaps],
+            "gaps": [{**_scoped(gap), "cause": gap.cause} for gap in trail.gaps],
             "places": [
                 {
                     "account": place.account,

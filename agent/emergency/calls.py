@@ -46,6 +46,8 @@ class Gathered:
     calls: dict[tuple[str, ...], Change] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     """Who else acted in its window and is not excused → calls."""
+    entered: frozenset[tuple[str, ...]] = frozenset()
+    """Which of its calls are sign-ins."""
 
     def ordered(self) -> list[Change]:
         """Its calls as they were made."""
@@ -162,6 +164,8 @@ def gather(changes: Sequence[Change], sessions: Sequence[Change], grounds: Groun
         if one is not None:
             who = f"{change.actor.name}, a {change.actor.kind} credential"
             one.left_out[who] = one.left_out.get(who, 0) + 1
+    for one in found.values():
+        one.entered = frozenset(one.calls.keys() & begun)
     return found
 
 

@@ -1,7 +1,7 @@
 """What became of an emergency by what people declared: documents, reviews, deadlines.
 
-Hides whose review counts, that a document covers nothing that came after it, that a rejected one must be written anew,
-and that calls outlive the trail they were read from.
+Hides whose review counts, that a document covers nothing that was done after it and a review nothing that came to
+light after it, that a rejected one must be written anew, and that calls outlive the trail they were read from.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from agent.clean import clean
 from agent.emergency.calls import Gathered, grant_of, nobodys, session
 from agent.model import (
+    Arrival,
     Case,
     CaseKey,
     Declaration,
@@ -29,6 +30,8 @@ from agent.people import Users
 
 _NOTES = 12
 """Notes of one emergency; replies in a ticket are anybody's, and of any number."""
+_ARRIVALS = 20
+"""Of one emergency that are kept: whether a review saw all of it, the last of them says."""
 
 
 def case_key(grant: str) -> CaseKey:
@@ -53,6 +56,7 @@ class _Calls:
     deadline: datetime
     late: bool
     """It was documented late before."""
+    arrivals: tuple[Arrival, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class _Course:
     review: Review | None
     late: bool
     notes: tuple[str, ...]
+    earlier: tuple[Review, ...]
 
 
 class Courses:
@@ -103,6 +108,8 @@ class Courses:
             late=course.late,
             notes=_bounded([*_offline(one.opening), *nobodys(one), *course.notes]),
             actors=calls.actors,
+            arrivals=calls.arrivals,
+            earlier=course.earlier,
         )
 
     def _calls(self, one: Gathered, cases: Sequence[Case]) -> _Calls:
@@ -136,20 +143,43 @@ class Courses:
             actors=tuple(dict.fromkeys([*who, *(change.actor.person or change.actor.name for change in seen)])),
             deadline=max(due),
             late=any(each.late for each in kept),
+            arrivals=self._arrivals(one, cases, kept),
         )
 
+    def _arrivals(self, one: Gathered, cases: Sequence[Case], kept: Sequence[Emergency]) -> tuple[Arrival, ...]:
+        """Calls that came to light now, if it has a case already, after those that did before.
+
+        Not that the role was entered, which whoever saw the calls knew.
+        """
+        known = {event for case in cases for event in case.events} | {event for each in kept for event in each.events}
+        new = [ids for ids in one.calls if ids not in one.entered and known.isdisjoint(ids)] if cases else []
+        told = {(each.at, each.calls): each for before in kept for each in before.arrivals}
+        before = sorted(told.values(), key=lambda each: (each.at, each.calls))
+        return tuple([*before, *([Arrival(self.at, len(new))] if new else [])][-_ARRIVALS:])
+
     def _course(self, calls: _Calls, said: Sequence[Document | Review]) -> _Course:
-        """What counts, in the order of time: calls before the document that covers them, documents before reviews."""
+        """What counts, in the order of time: calls before the document that covers them, documents before reviews,
+        and reviews before what came to light after them."""
         document: Document | None = None
         review: Review | None = None
-        late, notes = calls.late, list[str]()
-        for at, _, _, item in _timeline(calls.times, said):
+        passed: Review | None = None  # it counted until more calls arrived
+        late, missed = calls.late, "nothing was documented before it"
+        notes, earlier, unseen = list[str](), list[Review](), dict[Review, int]()
+        for at, _, _, item in _timeline(calls, said):
             match item:
                 case None:
                     if document is not None:
                         written = f"{_whose(document)} of {_time(said_at(document))}"
                         notes.append(f"calls were made after {written}: it does not cover them")
+                        missed = "calls were made before it that no document covered"
+                    earlier += [review] if review is not None and review.accepted else []
                     document = review = None
+                case Arrival():
+                    if review is not None and review.accepted:
+                        earlier.append(review)
+                        passed, review = review, None
+                    if passed is not None:
+                        unseen[passed] = unseen.get(passed, 0) + item.calls
                 case Document():
                     if review is not None and review.accepted:
                         notes.append(f"{_whose(item)} of {_time(at)} came after the review: it changes nothing")
@@ -158,12 +188,13 @@ class Courses:
                     late = late or ((document is None or review is not None) and self._is_late(at, calls))
                     document, review = item, None
                 case _:
-                    refusal = self._refusal(item, document, review, calls)
+                    refusal = self._refusal(item, document, review, calls) if document else missed
                     if refusal:
                         notes.append(f"review by {clean(item.by.person)} of {_time(at)} does not count: {refusal}")
                     else:
-                        review = item
-        return _Course(document, review, late, tuple(notes))
+                        review, passed = item, None
+        notes += [_unseen(one, count) for one, count in unseen.items()]
+        return _Course(document, review, late, tuple(notes), tuple(earlier))
 
     def _is_late(self, at: datetime, calls: _Calls) -> bool:
         """Whether a document was written after the deadline as it was then."""
@@ -172,10 +203,8 @@ class Courses:
         before = [time for time in calls.times if time <= at]
         return bool(before) and at > before[-1] + self.within
 
-    def _refusal(self, review: Review, document: Document | None, earlier: Review | None, calls: _Calls) -> str:
-        """Why a review does not count; empty where it does."""
-        if document is None:
-            return "nothing was documented before it"
+    def _refusal(self, review: Review, document: Document, earlier: Review | None, calls: _Calls) -> str:
+        """Why a review of a document does not count; empty where it does."""
         if earlier is not None and not earlier.accepted:
             return "the document was rejected, and not written anew"
         who = self._names(review.by)
@@ -207,13 +236,15 @@ def _rank(case: Case, grant: str) -> tuple[bool, bool, bool, str, str]:
     return case.state == "closed", not its, not opened, opened, case.key
 
 
-_Moment = tuple[datetime, int, str, Document | Review | None]
+_Moment = tuple[datetime, int, str, Arrival | Document | Review | None]
 
 
-def _timeline(times: Sequence[datetime], said: Sequence[Document | Review]) -> list[_Moment]:
-    """Calls (None), documents and reviews as they happened; a document of the same moment covers the call."""
-    moments: list[_Moment] = [(at, 0, "", None) for at in times]
+def _timeline(calls: _Calls, said: Sequence[Document | Review]) -> list[_Moment]:
+    """Calls (None), documents, reviews and arrivals as they happened; a document of the same moment covers the call, a
+    review of the same moment did not see what arrived."""
+    moments: list[_Moment] = [(at, 0, "", None) for at in calls.times]
     moments += [(said_at(one), 1 if isinstance(one, Document) else 2, one.id, one) for one in said]
+    moments += [(one.at, 3, "", one) for one in calls.arrivals]
     return sorted(moments, key=lambda moment: moment[:3])
 
 
@@ -228,6 +259,12 @@ def _offline(opening: Opening | None) -> list[str]:
 def _bounded(notes: Sequence[str]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(notes))
     return found if len(found) <= _NOTES else (*found[:_NOTES], f"and {len(found) - _NOTES:,} more notes")
+
+
+def _unseen(review: Review, count: int) -> str:
+    said = f"the review by {clean(review.by.person)} of {_time(said_at(review))}"
+    calls = f"{count:,} call{'' if count == 1 else 's'} arrived after {said}"
+    return f"{calls} (accepted): it does not cover them"
 
 
 def _whose(document: Document) -> str:

@@ -25,6 +25,7 @@ from agent.model.cases import (
 )
 from agent.model.declarations import (
     Acceptance,
+    Arrival,
     Declaration,
     Document,
     Emergency,
@@ -93,6 +94,7 @@ from agent.model.trail import (
     Entry,
     IdentityClass,
     KeyUse,
+    Poisoned,
     Run,
     Sort,
     Tally,
@@ -112,6 +114,7 @@ __all__ = [
     "Actor",
     "ActorKind",
     "ApprovedPlan",
+    "Arrival",
     "Attempt",
     "Authority",
     "Baselined",
@@ -160,6 +163,7 @@ __all__ = [
     "PersonKind",
     "Pipeline",
     "PlannedChange",
+    "Poisoned",
     "Policy",
     "PolicyException",
     "Proof",

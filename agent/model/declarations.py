@@ -109,6 +109,15 @@ class EmergencyRole:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """Calls that came to light after the case of their emergency had been opened."""
+
+    at: datetime
+    """When a scan saw them first: who reviewed before that did not see them."""
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Emergency:
     """One break-glass session or window with all its calls: one case, one form, one deadline."""
 
@@ -134,3 +143,7 @@ class Emergency:
     notes: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()
     """Everybody who acted in it, as `person` names them."""
+    arrivals: tuple[Arrival, ...] = ()
+    """Oldest first; of many the last."""
+    earlier: tuple[Review, ...] = ()
+    """Accepting reviews that do not count any more, since calls arrived after them."""

@@ -123,12 +123,23 @@ class Resource:
 
 
 GapCause = Literal[
-    "", "stopped", "narrowed", "tampered", "undelivered", "skewed", "unreadable", "refused", "refused-widely"
+    "",
+    "stopped",
+    "narrowed",
+    "tampered",
+    "undelivered",
+    "unproven",
+    "skewed",
+    "unreadable",
+    "poison",
+    "refused",
+    "refused-widely",
 ]
 """`stopped`: logging was stopped or the trail deleted. `narrowed`: it leaves something out. `tampered`: a digest proves
-that log files are missing or altered. `undelivered`: nothing came where something should have. `skewed`: times that
-cannot be. `unreadable`: came, and could not be decoded. `refused`, `refused-widely`: no gap, a burst of refused calls;
-widely: by root, of many services, or very many. Empty: not said."""
+that log files are missing or altered. `undelivered`: nothing came where something should have. `unproven`: whether
+anything is missing is not known, and no finding by itself. `skewed`: times that cannot be. `unreadable`: came, and
+could not be decoded. `poison`: messages of a queue hold no event. `refused`, `refused-widely`: no gap, a burst of
+refused calls; widely: by root, of many services, or very many. Empty: not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,8 @@ class Gap:
     """How many known resources it hides, where that is known."""
     cause: GapCause = ""
     """Of a gap in the trail: what it tells of."""
+    times: int = 1
+    """How many of its kind it stands for."""
 
 
 @dataclass(frozen=True, slots=True)

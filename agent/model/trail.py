@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from agent.model.identity import Identity, Session
-from agent.model.sides import Gap, Key, Limit
+from agent.model.sides import Gap, Key, Limit, Scope
 
 Act = Literal["create", "update", "delete"]
 Channel = Literal["console", "cloudshell", "cli", "sdk", "iac", "service", "other"]
@@ -245,6 +245,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Poisoned:
+    """Messages of one queue, within the interval, that nobody could read."""
+
+    scope: Scope
+    """Its `id` is the queue's address; account and region where the messages told of a log file of theirs."""
+    count: int
+    last: datetime
+    """When the newest of them was read."""
+    latest: tuple[str, ...]
+    """What was wrong with the last few, newest last, as they said it: not cleaned."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trail:
     """What CloudTrail told of one interval."""
 
@@ -269,3 +282,4 @@ class Trail:
     sign_ins: tuple[Change, ...] = ()
     """Sign-ins to the console by people, failed ones included (`request` holds `result` and `mfa`)."""
     limits: tuple[Limit, ...] = ()
+    poisoned: tuple[Poisoned, ...] = ()

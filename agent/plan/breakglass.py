@@ -66,6 +66,10 @@ def followed(
         notes.insert(0, wording.another(others, sight.emergency.escalate))
     if _moved(before, case) and (not first or case.stage != "awaiting-document"):
         notes.append(wording.stage(case, emergencies, shown))
+    elif arrived := _arrived(before, emergencies):
+        # What arrived must be kept with the case, or it would arrive in every scan.
+        notes += [] if notes else [wording.arrived(arrived)]
+        notes += wording.unseen(before.emergencies, emergencies)
     if not first and reviewing.HIGH_RISK in {*case.told} - {*before.told}:
         notes.append(wording.AFTER_WORK)
     review, why = reviewing.after_work(case, emergencies, sight)
@@ -155,6 +159,12 @@ def _moved(before: Case, case: Case) -> bool:
         return {said.id for one in of.emergencies for said in (one.document, one.review) if said is not None}
 
     return (before.stage, before.deadline) != (case.stage, case.deadline) or said(before) != said(case)
+
+
+def _arrived(before: Case, emergencies: Sequence[Emergency]) -> int:
+    """How many calls came to light that the case does not know of."""
+    known = {(one.id, each) for one in before.emergencies for each in one.arrivals}
+    return sum(each.calls for one in emergencies for each in one.arrivals if (one.id, each) not in known)
 
 
 def _due(case: Case, emergencies: Sequence[Emergency], sight: Sight) -> tuple[list[str], str]:

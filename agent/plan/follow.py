@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from agent.model import Action, Case, CaseKey, Close, Emergency, Finding, FindingId, Open, Update
+from agent.model import Action, Case, CaseKey, Close, Emergency, Finding, FindingId, Held, JudgedChange, Open, Update
 from agent.plan import breakglass, reviewing, windows, wording
 from agent.plan.flood import critical
 from agent.plan.grouping import Groups
 from agent.plan.opening import actors
 from agent.plan.sight import Sight, events
-from agent.plan.story import story, worst
+from agent.plan.story import counted, several_named, story, worst
 
 
 def follow_up(open_cases: Sequence[Case], groups: Groups, gone: Collection[FindingId], sight: Sight) -> list[Action]:
@@ -38,7 +38,7 @@ def follow_up(open_cases: Sequence[Case], groups: Groups, gone: Collection[Findi
         elif case.stage == breakglass.OPEN:
             action = windows.over(case, sight)
         elif case.state == "held":
-            action = _held(case, members, gone, sight)
+            action = _held(case, members, groups.joining.get(case.key, ()), gone, sight)
         else:
             action = _ordinary(case, members, news, gone, sight)
         if action is not None:
@@ -46,14 +46,24 @@ def follow_up(open_cases: Sequence[Case], groups: Groups, gone: Collection[Findi
     return actions
 
 
-def _held(case: Case, members: Sequence[Finding], gone: Collection[FindingId], sight: Sight) -> Action | None:
-    """Nobody is told of a held case: what is new waits with it, until it must not be held, or need not any longer."""
+def _held(
+    case: Case, members: Sequence[Finding], joining: Sequence[Finding], gone: Collection[FindingId], sight: Sight
+) -> Action | None:
+    """Nobody is told of a held case: what its session goes on with waits with it, until it must not be held, or need
+    not any longer."""
+    grown = _grown(case, members, events(joining, sight.answered), sight) if joining else case
+    if joining:
+        grown = replace(grown, body=wording.grown(grown.body, joining))
+    accounts = {sight.known.keys[one].account for one in case.findings if one in sight.known.keys}
     if (
         sight.brought(members)
         or case.key in sight.accepted_holds
         or any(critical(finding, sight) for finding in members)
+        or any(finding.key.account not in accounts for finding in joining)
     ):
-        return Open(replace(case, state="open"))
+        return Open(replace(grown, state="open"))
+    if joining:
+        return Held((grown,), f"a session whose case is held went on: {several_named(joining)}")
     return _closed(case, gone, sight)
 
 
@@ -62,9 +72,11 @@ def _ordinary(
 ) -> Action | None:
     if news:
         fresh = [finding for finding in members if _has(finding, news)]
-        return Update(_grown(case, members, news, sight), "\n\n".join(map(story, fresh)))
-    if _louder(case, members, sight):
-        return Update(_grown(case, members, (), sight), "\n\n".join(map(story, members)))
+        return Update(_grown(case, members, news, sight), "\n\n".join(story(one, news) for one in fresh))
+    more = counted(members, case.told)
+    if more or _louder(case, members, sight):
+        grown = replace(case, told=(*case.told, *more))
+        return Update(_grown(grown, members, (), sight), "\n\n".join(map(story, members)))
     review = sight.reviews.get(case.key)
     closed = _closed(case, gone, sight)
     return reviewing.reviewed(case, review, sight) if closed is None and review is not None else closed
@@ -97,13 +109,26 @@ def _emergency(
     if case.state == "held":
         return Open(breakglass.filed(grown, emergencies, sight, members))
     fresh = [finding for finding in members if _has(finding, news)]
+    loose = _unshown(emergencies, members, sight)
     same = "is about the same emergency, and answered for here"
     notes = [f"Case {other.key} {same}: {other.title}" for other in merged]
     if case.stage == breakglass.OPEN:
         grown = replace(grown, body=wording.body(grown, emergencies, members, (), sight.loose(emergencies, members)))
     else:
-        grown = replace(grown, body=wording.grown(grown.body, fresh))
-    return breakglass.followed(case, grown, "\n\n".join([*map(story, fresh), *notes]), emergencies, sight)
+        grown = replace(grown, body=wording.grown(grown.body, fresh, loose))
+        notes = [*wording.unshown(loose), *notes]
+    return breakglass.followed(
+        case, grown, "\n\n".join([*(story(one, news) for one in fresh), *notes]), emergencies, sight
+    )
+
+
+def _unshown(emergencies: Sequence[Emergency], members: Sequence[Finding], sight: Sight) -> list[JudgedChange]:
+    """The calls of emergencies that came to light, and of which no finding tells."""
+    return [
+        item
+        for item in sight.loose(emergencies, members)
+        if sight.remembered.isdisjoint(item.change.event_ids) and not sight.showing(item.change.event_ids)
+    ]
 
 
 def _has(finding: Finding, news: Sequence[str]) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.model import Case, CaseKey, Finding
 from agent.plan.sight import Sight, events
 from agent.plan.story import ANSWERABLE
+
+Named = tuple[Case | Finding, set[str]]
+"""Something, and the names that tie it to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class Groups:
     """Where findings that are in no case go."""
 
     joining: Mapping[CaseKey, Sequence[Finding]]
-    """Open case → findings that join it."""
+    """Open or held case → findings that join it."""
     merged: Mapping[CaseKey, Case]
     """Open case → the one that it is merged into: both turned out to be about one emergency."""
     new: Sequence[Sequence[Finding]]
@@ -25,26 +28,28 @@ class Groups:
 def group(open_cases: Sequence[Case], fresh: Sequence[Finding], sight: Sight) -> Groups:
     """The fresh findings that join an open case, and the groups of the others that make a new one each.
 
-    Nothing joins a held case: there it would wait unseen. An emergency's is about to be filed.
+    A session has one case: what it goes on with joins a held one too, and waits with it, unless an open case tells it.
+    An emergency's is about to be filed.
     """
-    named: list[tuple[Case | Finding, set[str]]] = []
+    told: list[Named] = []
+    held: list[Named] = []
     for case in open_cases:
         known = [*sight.members(case), *sight.elsewhere(case)]
         members = known if case.state == "open" else []
         about = sight.emergencies_of(case, members)
-        if case.state == "open" or about:
-            grants = {one.id for one in about} | sight.brought(members)
-            its = {*case.events, *events(known, frozenset()), *(f"emergency {one}" for one in grants)}
-            named.append((case, its | {sight.thread_of(event) for event in case.events if event in sight.judged}))
-    named += [(one, {*events([one], frozenset()), *_threads(one, sight)}) for one in fresh]
+        grants = {one.id for one in about} | sight.brought(members)
+        its = {*case.events, *events(known, frozenset()), *(f"emergency {one}" for one in grants)}
+        its |= {sight.thread_of(event) for event in case.events if event in sight.judged}
+        (told if case.state == "open" or about else held).append((case, its))
+    named: list[Named] = [(one, {*events([one], frozenset()), *_threads(one, sight)}) for one in fresh]
     joining: dict[CaseKey, Sequence[Finding]] = {}
     merged: dict[CaseKey, Case] = {}
-    groups: list[list[Finding]] = []
-    for together in _connected(named):
+    left: list[Named] = []
+    for together in _connected([*told, *named]):
         members = [one for one in together if isinstance(one, Finding)]
         cases = [one for one in together if isinstance(one, Case)]
         if not cases:
-            groups.append(members)
+            left += [each for each in named if each[0] in members]
             continue
         first = next((case for case in cases if sight.emergencies_of(case)), cases[0])
         joining[first.key] = members
@@ -53,7 +58,15 @@ def group(open_cases: Sequence[Case], fresh: Sequence[Finding], sight: Sight) ->
             # A case about an emergency of its own, or with other changes too, is answered for by itself.
             if case is not first and not sight.emergencies_of(case) and case.events and covered.issuperset(case.events):
                 merged[case.key] = first
-    return Groups(joining, merged, groups)
+    new: list[Sequence[Finding]] = []
+    for together in _connected([*held, *left]):
+        members = [one for one in together if isinstance(one, Finding)]
+        into = next((one for one in together if isinstance(one, Case)), None)
+        if into is not None:
+            joining[into.key] = members
+        else:
+            new.append(members)
+    return Groups(joining, merged, new)
 
 
 def _threads(finding: Finding, sight: Sight) -> set[str]:
@@ -62,7 +75,7 @@ def _threads(finding: Finding, sight: Sight) -> set[str]:
     return {sight.thread(item) for item in items if item is items[-1] or sight.grant(item)}
 
 
-def _connected(named: Iterable[tuple[Case | Finding, Collection[str]]]) -> list[list[Case | Finding]]:
+def _connected(named: Iterable[Named]) -> list[list[Case | Finding]]:
     """Things that share a name, directly or through others, in the order given."""
     things: dict[int, list[tuple[int, Case | Finding]]] = {}
     names: dict[int, set[str]] = {}

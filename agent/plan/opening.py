@@ -14,7 +14,7 @@ from agent.emergency import case_key
 from agent.model import Case, CaseKey, Emergency, Finding
 from agent.plan import breakglass, reviewing, wording
 from agent.plan.sight import Sight, events
-from agent.plan.story import story, title, to_answer, worst
+from agent.plan.story import counted, story, title, to_answer, worst
 
 
 def new_case(members: Sequence[Finding], sight: Sight) -> Case:
@@ -33,6 +33,7 @@ def new_case(members: Sequence[Finding], sight: Sight) -> Case:
         body="\n\n".join(story(finding) for finding in members),
         events=found,
         actors=actors(members, found),
+        told=counted(members),
     )
     grants = _grants(members, found, sight)
     return _emergency(case, grants, members, sight) if grants else case

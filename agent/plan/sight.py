@@ -114,6 +114,9 @@ class Sight:
         """Whether the scan is about all there is."""
         self.answered = {event for case in known.cases for event in case.events}
         """Events that a case answers for, open or closed."""
+        kept = (one for case in known.cases for one in case.emergencies)
+        self.remembered = self.answered.union(event for one in kept for event in one.events)
+        """These, and the other events of the emergencies that cases are about."""
         self.emergencies = {one.id: one for one in emergency.emergencies}
         self._of_emergencies = {one.case for one in emergency.emergencies}
         self._grants = {event: one.id for one in emergency.emergencies for event in one.events}

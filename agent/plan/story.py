@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.clean import clean
 from agent.model import SEVERITIES, Change, Drift, Finding, GapCause, JudgedChange, Severity, Test
@@ -15,11 +15,14 @@ _TRAIL: Mapping[GapCause, str] = {
     "narrowed": "the trail leaves something out",
     "tampered": "log files are missing or altered",
     "skewed": "events of the future",
+    "poison": "messages of a queue that hold no event",
     "refused": "many calls refused",
     "refused-widely": "very many calls refused, by root, or of many services",
 }
 """Title of a case by what a finding about the trail tells of."""
 _NOT_READ = "part of the trail was not read"
+_MANY = 20
+"""So many calls may be told again with a new one."""
 
 
 def worst(severities: Iterable[Severity]) -> Severity:
@@ -42,21 +45,41 @@ def title(members: Sequence[Finding]) -> str:
     return f"{what}: changed by {clean(changes[-1].actor.name)} ({changes[-1].channel}) without authority"
 
 
+def counted(members: Iterable[Finding], told: Iterable[str] = ()) -> tuple[str, ...]:
+    """Marks of what has grown, without an event that anybody answers for, beyond what the marks in `told` say."""
+    found = []
+    for one in members:
+        if one.trail == "poison" and one.notes:
+            begins = f"counted {one.id} "
+            before = (int(mark.removeprefix(begins)) for mark in told if mark.startswith(begins))
+            now = int(one.notes[0].partition(" ")[0].replace(",", ""))
+            found += [f"{begins}{now}"] if now > max(before, default=0) else []
+    return tuple(found)
+
+
 def several_named(members: Sequence[Finding]) -> str:
     """The first finding's name, and how many more there are."""
     first, more = name(members[0]), len(members) - 1
     return f"{first} and {more} more" if more else first
 
 
-def story(finding: Finding) -> str:
+def story(finding: Finding, news: Collection[str] | None = None) -> str:
     """One finding in plain lines: what differs, who changed it, and what the tests said.
 
-    Of a change's tests those are left out that said the same of the change before it.
+    Of a change's tests those are left out that said the same of the change before it. Where the case knows of the
+    finding already, `news` are ids of the events that it does not: other calls are left out where they are many.
     """
     lines = [name(finding), f"  finding {finding.id}, {clean(finding.key)}"]
     lines += [f"  {_difference(drift)}" for drift in finding.drifts]
+    told = finding.changes
+    if news is not None:
+        fresh = [item for item in told if not set(news).isdisjoint(item.change.event_ids)]
+        others = len(told) - len(fresh)
+        if others > _MANY:
+            told = tuple(fresh)
+            lines.append(f"  {others:,} other calls on it are in the report")
     before: Sequence[Test] = ()
-    for item in finding.changes:
+    for item in told:
         lines.append(f"  {call(item)}")
         tests = item.verdict.tests if item.verdict.outcome in ANSWERABLE else ()
         lines += [f"    {test.name}: {test.result}, {clean(test.evidence)}" for test in tests if test not in before]

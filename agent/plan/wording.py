@@ -79,14 +79,26 @@ AFTER_WORK = "A change in it is of high risk: it takes a review after the work, 
 _MOST_LOOSE = 300
 
 
-def grown(text: str, members: Sequence[Finding]) -> str:
-    """A body with the stories of more findings, as long as it stays short enough to be read."""
-    for finding in members:
-        more = story(finding)
+def grown(text: str, members: Sequence[Finding], loose: Sequence[JudgedChange] = ()) -> str:
+    """A body with the stories of more findings and calls, as long as it stays short enough to be read."""
+    for more in (*map(story, members), *unshown(loose)):
         if len(text) + len(more) > _LONGEST:
             return text if text.endswith(_MORE) else f"{text}\n\n{_MORE}"
         text = f"{text}\n{'' if text.endswith(CALLS) else chr(10)}{more}"
     return text
+
+
+def unshown(loose: Sequence[JudgedChange]) -> list[str]:
+    """What is told of calls that came to light and are in no finding; nothing where there are none."""
+    if not loose:
+        return []
+    head = arrived(len(loose)).replace(".", ":")
+    return ["\n".join([head, *map(call, loose[:_MOST_LOOSE]), *([_MORE] if len(loose) > _MOST_LOOSE else [])])]
+
+
+def arrived(count: int) -> str:
+    """What is told of calls that came to light and are told elsewhere."""
+    return f"{count:,} call{'' if count == 1 else 's'} came to light in it."
 
 
 _MORE = "More calls are in the report."
@@ -121,6 +133,12 @@ def _facts(emergencies: Sequence[Emergency]) -> list[str]:
         lines.append(f"To be documented by {time(one.deadline)}.")
         lines += map(clean, one.notes)
     return lines
+
+
+def unseen(before: Sequence[Emergency], now: Sequence[Emergency]) -> list[str]:
+    """What became known of reviews that did not see all of it."""
+    known = {note for one in before for note in one.notes}
+    return [clean(note) for one in now for note in one.notes if one.earlier and note not in known]
 
 
 def _how_to_document(case: Case) -> list[str]:

@@ -87,4 +87,7 @@ def _told(gaps: list[Gap]) -> list[Gap]:
     for gap in gaps[_TOLD:]:
         alike = next(one for one in gaps if (one.scope, one.cause) == (gap.scope, gap.cause))
         told[alike] = told.get(alike, 0) + 1
-    return [replace(one, why=f"{one.why} (and {more} more like it)") if more else one for one, more in told.items()]
+    return [
+        replace(one, why=f"{one.why} (and {more} more like it)", times=one.times + more) if more else one
+        for one, more in told.items()
+    ]

@@ -103,11 +103,13 @@ def undelivered(
     end: datetime,
     expected: Collection[Place] = (),
     verified: Mapping[Place, datetime] | None = None,
+    ever: Collection[Place] = (),
 ) -> tuple[Gap, ...]:
     """Silence in [start, end] where there always was an event, and `expected` places that have none at all.
 
     Only for sources that deliver: their silence has two reasons. `hours` reach `HISTORY` back from the start, in any
     order. `end` is about now: its last hour may still come. `verified`: until when digests prove that all of it came.
+    `ever`: places that had an event before that; of the other `expected` ones silence proves nothing.
     """
     first, last, proven = _floor(start - HISTORY), _floor(end - _HOUR), verified or {}
     heard: dict[Place, set[datetime]] = {}
@@ -124,7 +126,10 @@ def undelivered(
     known = {place for place, there in heard.items() if max(there) >= _floor(start)}.union(*silent.values())
     known |= {place for place, until in proven.items() if until >= end - _PROVEN}
     why = "no event in the interval: nothing was done there, or no trail covers it, which looks the same"
-    gaps += [Gap(_at(place), why, cause="undelivered") for place in sorted({*expected} - known)]
+    never = "no event has come from there yet: nothing was done, or none is delivered, which looks the same"
+    silent_places, spoke = sorted({*expected} - known), {*heard, *ever}
+    gaps += [Gap(_at(place), why, cause="undelivered") for place in silent_places if place in spoke]
+    gaps += [Gap(_at(place), never, cause="unproven") for place in silent_places if place not in spoke]
     return tuple(gaps)
 
 

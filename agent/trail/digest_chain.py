@@ -12,14 +12,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from msgspec import field
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 LARGEST = 32 << 20
 """Bytes of a digest after gunzip: an hour with some sixty thousand log files."""
@@ -112,6 +111,11 @@ def proof(found: Found, key: bytes, after: Found | None) -> str | None:
 
     It stands in the digest's own metadata, and again in the digest `after` it.
     """
+    # Imported here: whoever validates no digests needs none of it.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     try:
         public = load_der_public_key(key)
     except (ValueError, UnsupportedAlgorithm):
@@ -126,6 +130,10 @@ def proof(found: Found, key: bytes, after: Found | None) -> str | None:
 
 
 def _verifies(public: RSAPublicKey, signature: str, signed: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     try:
         public.verify(bytes.fromhex(signature), signed, padding.PKCS1v15(), SHA256())
     except (InvalidSignature, ValueError):

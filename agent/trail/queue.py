@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -210,11 +210,13 @@ class Reading:
         return bool(self._redrive)
 
     def unreadable(self, message: Message, why: str, scope: Scope = EVERYWHERE) -> tuple[Gap, bool]:
-        """What to tell, for good, of a message nobody can read; and whether it is to be deleted."""
+        """What to tell, for good, of a message nobody can read; and whether it is to be deleted. `trail.poison` makes
+        one of what is told of many.
+        """
         left = self.keeps_dead_letters()
         then = f"left for the dead-letter queue {self._redrive}" if left else "taken from the queue"
         told = f"{self.url}: message {message.id}: {shortened(why, 330)}; {then}"
-        return Gap(scope, shortened(told), cause="unreadable"), not left
+        return Gap(replace(scope, id=self.url), shortened(told), cause="poison"), not left
 
     def _dead_letters(self) -> Iterator[Gap]:
         """Messages that were given up may hold what nobody read."""

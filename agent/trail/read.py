@@ -24,6 +24,11 @@ from agent.trail.source import EVERYWHERE, LOOKBACK, Blob, Source
 from agent.trail.who import Sessions, index, signed_in, who
 
 _NOTHING = Gap(EVERYWHERE, "no event of the whole interval in what was delivered", cause="undelivered")
+_NEVER = Gap(
+    EVERYWHERE,
+    "no event has come through the queue yet: nothing was done, or none is delivered to it, which looks the same",
+    cause="unproven",
+)
 
 
 def read(
@@ -67,6 +72,7 @@ def assemble(
     patterns: Sequence[re.Pattern[str]] = PATTERNS,
     silence_is_a_gap: bool = False,
     expected: Collection[Place] = (),
+    ever: Collection[Place] = (),
     verified: Mapping[Place, datetime] | None = None,
     read_at: datetime | None = None,
     memory: Memory | None = None,
@@ -76,7 +82,8 @@ def assemble(
     `tallies` tell what silence is normal where they reach `coverage.HISTORY` back, and where they reach past `end` of
     events that were of the future at `read_at`, when reading had ended. `gaps` are what was not read;
     `silence_is_a_gap`: sources delivered, and do not answer for an empty interval, nor for `expected` places without
-    an event. `verified`: until when digests prove a place. With a `memory` less is made again of what was made before.
+    an event; of these `ever` had some before. `verified`: until when digests prove a place. With a `memory` less is
+    made again of what was made before.
     """
     by_sort = _by_sort(entries, end)
     issued = [entry.issued for entry in by_sort["session"].values() if entry.issued is not None]
@@ -91,7 +98,9 @@ def assemble(
     events = sum(tally.events for tally in hours)
     found = {*gaps, *blind(controls, start, end), *(skewed(counted, read_at) if read_at else ())}
     if silence_is_a_gap:
-        found.update(undelivered(counted, start, end, expected, verified) if events else [_NOTHING])
+        new = expected and not ever and not any(tally.events for tally in counted)
+        silence = [_NEVER if new else _NOTHING]
+        found.update(undelivered(counted, start, end, expected, verified, ever) if events else silence)
     return Trail(
         start,
         end,

@@ -466,7 +466,7 @@ def document() -> Json:
                 "denied": 1,
                 "failed": 3,
                 "newest_event": "2026-03-02T09:13:00Z",
-                "gaps": [trail_gap],
+                "gaps": [{**trail_gap, "cause": ""}],
                 "places": [
                     _place("eu-west-1", 8000, "2026-03-02T09:13:00Z", "2026-03-02T08:00:00Z"),
                     _place("us-east-1", 412, "2026-03-02T09:10:00Z", None),

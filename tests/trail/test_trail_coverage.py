@@ -192,7 +192,8 @@ def hours(*at: datetime, account: str = ACCOUNT, region: str = REGION) -> list[T
 
 def silent(*tallies: Tally, start: datetime = START, **options: object) -> list[tuple[str, str]]:
     found = undelivered(tallies, start, END, **options)
-    assert {gap.cause for gap in found} <= {"undelivered"}
+    assert {gap.cause for gap in found} <= {"undelivered", "unproven"}
+    assert all((gap.cause == "unproven") is gap.why.startswith("no event has come") for gap in found)
     return [(str(gap.scope), gap.why.removesuffix(", where nearly every hour before had one")) for gap in found]
 
 
@@ -246,8 +247,11 @@ def test_what_digests_prove_to_be_silent_is_silent() -> None:
 
 def test_expected_and_never_heard_of() -> None:
     why = "no event in the interval: nothing was done there, or no trail covers it, which looks the same"
+    never = "no event has come from there yet: nothing was done, or none is delivered, which looks the same"
     expected = [(ACCOUNT, "us-east-1"), (ACCOUNT, REGION)]
-    assert silent(*hours(START), expected=expected) == [(f"{ACCOUNT}/us-east-1/cloudtrail/*", why)]
+    assert silent(*hours(START), expected=expected) == [(f"{ACCOUNT}/us-east-1/cloudtrail/*", never)]
+    ever = {(ACCOUNT, "us-east-1")}
+    assert silent(*hours(START), expected=expected, ever=ever) == [(f"{ACCOUNT}/us-east-1/cloudtrail/*", why)]
     assert silent(*hours(START - HOUR), expected=expected[1:]) == [(str(PLACE), why)]
     quiet_since = hours(*(hour for hour in WEEK if hour < START))
     assert len(silent(*quiet_since, expected=expected[1:])) == 1
@@ -294,10 +298,22 @@ def test_the_trail_tells_it() -> None:
     assert [gap.why.partition(",")[0].partition(":")[0] for gap in found.gaps] == [
         "an event of 2026-03-02T08",
         "no event since 2026-03-02T09",
-        "no event in the interval",
+        "no event has come from there yet",
     ]
     assert found.coverage == (Covered(ACCOUNT, REGION, 1, START, START + timedelta(minutes=30), START),)
     assert assemble(early, START, END, **options).gaps == ()
+
+
+def test_a_queue_that_nothing_ever_came_through_is_told_apart_from_one_that_fell_silent() -> None:
+    def why(*tallies: Tally, **options: object) -> list[tuple[str, str]]:
+        found = assemble((), START, END, tallies=tallies, silence_is_a_gap=True, **options)
+        return [(gap.cause, gap.why.partition(":")[0]) for gap in found.gaps]
+
+    silence = "no event of the whole interval in what was delivered"
+    place = [(ACCOUNT, REGION)]
+    assert why(expected=place) == [("unproven", "no event has come through the queue yet")]
+    assert why() == why(expected=place, ever=place) == [("undelivered", silence)]
+    assert why(*hours(START - HOUR), expected=place) == [("undelivered", silence)]
 
 
 def entry(made: dict) -> Entry:

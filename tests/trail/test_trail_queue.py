@@ -200,7 +200,7 @@ def test_a_message_that_nobody_can_read_is_told_and_taken_away(queue: Queue, bod
     assert gap.why.endswith("; taken from the queue")
     assert len(gap.why) <= 500
     assert "\n" not in gap.why
-    assert gap.cause == "unreadable"
+    assert (gap.cause, gap.scope.id, gap.times) == ("poison", queue.url, 1)
     assert queue.left() == 0
 
 
@@ -218,6 +218,7 @@ def test_many_such_messages_are_told_as_a_number(queue: Queue) -> None:
     assert gaps == []
     assert len(lasting) == 10
     assert sum("(and 30 more like it)" in gap.why for gap in lasting) == 1
+    assert sum(gap.times for gap in lasting) == 40
     assert queue.left() == 0
 
 

@@ -157,6 +157,7 @@ def _undelivered(records: Records, every: Sequence[Matter], until: datetime) -> 
             f"{case.title if case else name}: {error}",
             who="whoever runs driftwarden",
             by=stamp(at),
+            command="driftwarden cases deliveries",
             severity=case.severity if case else "",
             since=since.get(name, []),
         )

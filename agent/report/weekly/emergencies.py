@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from agent.document.times import stamp
-from agent.model import Emergency
+from agent.emergency import said_at
+from agent.model import Emergency, Review
 from agent.report.weekly.matters import Matter
 from agent.report.weekly.week import Week
 
@@ -31,15 +32,23 @@ def state_at(one: Emergency, until: datetime) -> str:
     """Where its paperwork stood at a moment."""
     if one.document is None or one.document.by.received_at >= until:
         return "overdue" if one.deadline < until else "awaiting-document"
-    if one.review is None or one.review.by.received_at >= until:
+    review = review_at(one, until)
+    if review is None:
         return "awaiting-review"
-    return "accepted" if one.review.accepted else "rejected"
+    return "accepted" if review.accepted else "rejected"
+
+
+def review_at(one: Emergency, until: datetime) -> Review | None:
+    """The review that counted at a moment: later calls may have set it aside."""
+    given = [review for review in (*one.earlier, one.review) if review and review.by.received_at < until]
+    if not given or any(said_at(given[-1]) <= came.at < until for came in one.arrivals):
+        return None
+    return given[-1]
 
 
 def _row(one: Emergency, matter: Matter, week: Week, until: datetime) -> dict[str, Any]:
-    document, review = one.document, one.review
+    document, reviewed = one.document, review_at(one, until)
     documented = document if document is not None and document.by.received_at < until else None
-    reviewed = review if review is not None and review.by.received_at < until else None
     state = state_at(one, until)
     closed = matter.at(until) == "closed"
     return {
@@ -78,9 +87,11 @@ def _since(one: Emergency, matter: Matter, until: datetime) -> list[str]:
     told: list[tuple[datetime, str]] = []
     if one.document is not None and one.document.by.received_at >= until:
         told.append((one.document.by.received_at, f"documented by {one.document.by.person}"))
-    if one.review is not None and one.review.by.received_at >= until:
-        said = "accepted" if one.review.accepted else "rejected"
-        told.append((one.review.by.received_at, f"{said} by {one.review.by.person}"))
+    for review in (*one.earlier, one.review):
+        if review is not None and review.by.received_at >= until:
+            said = "accepted" if review.accepted else "rejected"
+            told.append((review.by.received_at, f"{said} by {review.by.person}"))
+    told += [(came.at, f"{came.calls} more of its calls arrived") for came in one.arrivals if came.at >= until]
     told += [(when, f"case {fate}") for when, fate in matter.since(until)]
     return [f"{what} {stamp(when)}" for when, what in sorted(told)]
 

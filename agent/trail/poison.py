@@ -1,0 +1,45 @@
+"""Messages of queues that hold no event, which whoever may write to a queue can send by the thousand: told as one.
+
+Hides that each is kept by itself, for good, and for how long they are news.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from agent.model import Gap, Poisoned, Scope
+
+LATELY = timedelta(days=1)
+"""How long after the last of them a queue counts as poisoned. What held no event then is no loss; that it may have held
+one is told for as long as the interval lasts."""
+_SHOWN = 5
+
+
+def poisoned(kept: Iterable[tuple[datetime, Gap]], now: datetime) -> tuple[tuple[Gap, ...], tuple[Poisoned, ...]]:
+    """One gap for each queue, and what is known of its messages, from those kept with when they were found, oldest
+    first; `cause` of each is `poison`.
+
+    Messages that told of a log file of some account and region are told for that place.
+    """
+    found: dict[Scope, list[tuple[datetime, Gap]]] = defaultdict(list)
+    for at, gap in kept:
+        found[gap.scope].append((at, gap))
+    told = tuple(
+        Poisoned(
+            scope,
+            sum(gap.times for _, gap in gaps),
+            max(at for at, _ in gaps),
+            tuple(gap.why for _, gap in gaps[-_SHOWN:]),
+        )
+        for scope, gaps in found.items()
+    )
+    return tuple(_gap(one, now) for one in told), told
+
+
+def _gap(one: Poisoned, now: datetime) -> Gap:
+    # A log file that a message named is lost, and no time that passes makes it less so.
+    lasts = one.scope.account != "*" or now - one.last <= LATELY
+    why = f"{one.scope.id}: messages that hold no event came through it, and whether one was lost is not known"
+    return Gap(one.scope, why, cause="poison" if lasts else "unproven")
