@@ -42,6 +42,7 @@ def group(open_cases: Sequence[Case], fresh: Sequence[Finding], sight: Sight) ->
         its |= {sight.thread_of(event) for event in case.events if event in sight.judged}
         (told if case.state == "open" or about else held).append((case, its))
     named: list[Named] = [(one, {*events([one], frozenset()), *_threads(one, sight)}) for one in fresh]
+    names_of = {id(one): its for one, its in named}
     joining: dict[CaseKey, Sequence[Finding]] = {}
     merged: dict[CaseKey, Case] = {}
     left: list[Named] = []
@@ -49,7 +50,7 @@ def group(open_cases: Sequence[Case], fresh: Sequence[Finding], sight: Sight) ->
         members = [one for one in together if isinstance(one, Finding)]
         cases = [one for one in together if isinstance(one, Case)]
         if not cases:
-            left += [each for each in named if each[0] in members]
+            left += [(one, names_of[id(one)]) for one in members]
             continue
         first = next((case for case in cases if sight.emergencies_of(case)), cases[0])
         joining[first.key] = members
