@@ -174,6 +174,12 @@ def test_a_window_takes_in_the_calls_of_its_people_over_several_sessions() -> No
     assert found.how == "window declared by dana for INC-1, until 2026-03-02 05:00:00 UTC"
 
 
+def test_a_window_takes_in_calls_that_were_all_made_within_its_first_second() -> None:
+    """CloudTrail tells whole seconds: they seem to come before it, one and all."""
+    opened = window(at=THREE + timedelta(milliseconds=900))
+    assert one([call("e0", role=""), call("e1", role="")], [opened]).events == ("e0", "e1")
+
+
 @pytest.mark.parametrize(
     ("restriction", "covered"),
     [

@@ -145,8 +145,8 @@ _STORE = (
     Declared(
         "driftwarden_gaps",
         "gauge",
-        "What the last scan of the whole estate should have read and could not, by where it was missing; unproven: what no "
-        "source proves to be whole",
+        "What the last scan of the whole estate should have read and could not, by where it was missing; unproven: "
+        "what no source proves to be whole",
         ("kind",),
     ),
     Declared("driftwarden_limits", "gauge", "What is never read, as the last scan of the whole estate named it"),

@@ -79,7 +79,10 @@ class _Windows:
         openings = {
             one.id: one
             for one in grounds.declarations
-            if isinstance(one, Opening) and calls and one.until >= calls[0].time and one.by.said_at <= calls[-1].time
+            if isinstance(one, Opening)
+            and calls
+            and one.until >= calls[0].time
+            and one.by.said_at - SKEW <= calls[-1].time
         }
         self.openings = sorted(openings.values(), key=lambda one: (one.by.said_at, one.id))
         self._in_case: dict[str, set[str]] = defaultdict(set)

@@ -193,12 +193,15 @@ class _Mark(msgspec.Struct, tag_field="$", tag="pieces"):
     sha256: str
 
 
+_MARKS = msgspec.json.Decoder(_Mark)  # made here: threads that meet a type for the first time at once have crashed
+
+
 def _marked(text: str, numbers: Iterable[int]) -> str:
     return msgspec.json.encode(_Mark(list(numbers), digest(text))).decode()
 
 
 def _read(body: str) -> _Mark:
     try:
-        return msgspec.json.decode(body, type=_Mark)
+        return _MARKS.decode(body)
     except msgspec.DecodeError as error:
         raise ValueError(f"a stored text is not what was written down: {error}") from None

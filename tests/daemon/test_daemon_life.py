@@ -101,7 +101,7 @@ def test_a_life(config: Path) -> None:
         daemon.wait_logged("reloaded", changed=True)
         daemon.wait_logged("job begun", times=2, job="scan")
         (folder / "exceptions" / "wrong.yaml").write_text("- id: [\n")
-        assert f"{folder}/exceptions/wrong.yaml:2" in daemon.wait_logged("not reloaded", times=2)["said"]
+        assert f"{folder}/exceptions/wrong.yaml:1" in daemon.wait_logged("not reloaded", times=2)["said"]
         ready = sum("READY" in one for one in daemon.told)
         daemon.signal(signal.SIGHUP)
         daemon.wait_logged("not reloaded", times=3)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 LOADED = "print(*(one for one in sys.argv[1:] if one in sys.modules))"
-NEVER = ("rich", "sqlalchemy.dialects.postgresql", "boto3", "icalendar", "recurring_ical_events", "httpx2", "jinja2")
+NEVER = ("sqlalchemy.dialects.postgresql", "boto3", "icalendar", "recurring_ical_events", "httpx2", "jinja2")
 
 
 def loaded(module: str, *names: str) -> list[str]:

@@ -51,7 +51,7 @@ def told(document: Mapping[str, Any]) -> dict[str, Any]:
         )
         for one in document["findings"]
     }
-    calls = {one["time"]: (one["action"], one["verdict"]["outcome"]) for one in document["changes"]}
+    calls = sorted((one["time"], one["action"], one["verdict"]["outcome"]) for one in document["changes"])
     drifts = sorted((one["address"], one["attribute"]) for one in document["drifts"])
     cases = {one["key"]: one["findings"] for one in document["cases"]}
     return {"findings": findings, "calls": calls, "drifts": drifts, "cases": cases, "status": document["status"]}
