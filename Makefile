@@ -83,9 +83,11 @@ lock: ## after a change of dependencies; needs uv
 clean:
 	rm -rf $(VENV) dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-wheel-demo: ## the built wheel in an empty environment outside the repository: rules, templates and estate ship inside it
+wheel-demo: $(VENV)/.installed ## the built wheel outside the repository, with nothing but what it depends on: rules, templates and estate ship inside it
 	rm -rf dist
 	$(MAKE) --no-print-directory wheel
-	outside=$$(mktemp -d) && $(PYTHON) -m venv $$outside/venv \
-	  && $$outside/venv/bin/pip install --quiet --disable-pip-version-check --no-compile "$$(ls $(CURDIR)/dist/*.whl)[demo]" \
+	outside=$$(mktemp -d) && $(PYTHON) -m venv --without-pip $$outside/venv \
+	  && $(BIN)/pip --python $$outside/venv/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps dist/*.whl \
+	  && $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >$$outside/dependencies.pth \
+	  && mv $$outside/dependencies.pth "$$($$outside/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 	  && (cd $$outside && venv/bin/driftwarden demo --out demo) ; status=$$? ; rm -rf $$outside ; exit $$status

@@ -7,8 +7,11 @@ import importlib
 import json
 import pkgutil
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -147,6 +150,29 @@ def test_imports_point_downwards() -> None:
         and HEIGHT[other] >= HEIGHT[mine]
     ]
     assert upward == []
+
+
+def test_what_is_imported_is_declared_as_a_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    declared = {re.split(r"[^\w.-]", one)[0].lower().replace("_", "-") for one in wanted}
+    brought = {
+        "azure": "azure-identity",
+        "botocore": "boto3",
+        "lark": "python-hcl2",
+        "markupsafe": "jinja2",
+    }  # by what is declared
+    distributions = packages_distributions()
+    undeclared = {
+        f"{name_of(path)} imports {top}"
+        for path in modules()
+        for target in imported(path)
+        if (top := target.split(".")[0]) not in {*sys.stdlib_module_names, "agent"} and not top.startswith("mypy_boto3")
+        for one in {brought.get(top, "") or one.lower().replace("_", "-") for one in distributions.get(top, [top])}
+        if one not in declared
+    }
+    assert undeclared == set()
+    assert len(declared) > 20
 
 
 def test_the_model_imports_nothing_of_ours() -> None:
