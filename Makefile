@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-JOBS   ?= 3
+JOBS   ?= 4
 
 .PHONY: demo test oracle-sweep property-sweep attribution-sweep story-sweep fault-sweep daemon-run operations-trial redmine-contract lint format types check install bench docs wheel wheel-demo lock clean
 
@@ -31,8 +31,8 @@ redmine-contract: $(VENV)/.installed ## the contract of ticket systems over a re
 	scripts/redmine $(BIN)/pytest -m sweep tests/tickets -k "redmine_real or redmine-server"
 	DRIFTWARDEN_REDMINE_FORMATTING=common_mark scripts/redmine $(BIN)/pytest -m sweep tests/tickets -k redmine_real
 
-story-sweep: $(VENV)/.installed ## an estate adopted with 2,000 old drifts
-	$(BIN)/pytest -m sweep tests/stories
+story-sweep: $(VENV)/.installed ## an estate adopted with 2,000 old drifts; every call of an apply, as the recorder tells it
+	$(BIN)/pytest -m sweep tests/stories tests/demo
 
 fault-sweep: $(VENV)/.installed ## dies at hundreds of writes, failing disks, clocks, leaders and clouds: a table of what held
 	$(BIN)/pytest -m "sweep or not sweep" tests/faults

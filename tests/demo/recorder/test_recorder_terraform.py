@@ -11,6 +11,7 @@ from recorder_calls import ACCOUNT
 from agent.demo.recorder import Recorder, iam_user
 
 
+@pytest.mark.sweep  # tests/test_end_to_end.py has all that terraform applies recorded too
 @pytest.mark.terraform
 def test_an_apply_is_recorded(recorder: Recorder, terraform: Callable[..., Path], unique: str) -> None:
     recorder.know("testing", iam_user("ci", ACCOUNT))
