@@ -5,11 +5,11 @@ Hides where all of it is kept: the last scan's document, the store, and what the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import func, select
 
 from agent.clean import clean
@@ -35,12 +35,22 @@ _DAY = timedelta(days=1)
 _NAMES = {"whole": "whole estate", "stack": "one stack", "trail": "trail", "open": "open findings", "remind": "replies"}
 
 
+class _Document(msgspec.Struct):
+    """What is shown of a scan: the rest may be megabytes, and a daemon that once built it would keep the memory."""
+
+    coverage: dict[str, Any] = {}
+    policy: dict[str, Any] = {}
+
+
+_DOCUMENT = msgspec.json.Decoder(_Document)
+
+
 def status(config: Config, store: Store, now: datetime, daemon: Told | None) -> dict[str, Any]:
     """Everything, as JSON values; `daemon` is what the daemon says of itself, None where none was asked.
 
     Raises StoreError.
     """
-    document = json.loads(store.scans.document() or b"null") or {}
+    document = _DOCUMENT.decode(store.scans.document() or b"{}")
     scans = {kind: _last(store, kind) for kind in KINDS}
     told = {
         "at": _text(now),
@@ -48,9 +58,9 @@ def status(config: Config, store: Store, now: datetime, daemon: Told | None) -> 
         "daemon": dict(daemon) if daemon is not None else None,
         "leader": _leader(store, daemon),
         "scans": {kind: one for kind, one in scans.items() if one},
-        "coverage": _coverage(document),
-        "gaps": _gaps(document),
-        "policy": list(document.get("policy", {}).get("waiting", ())),
+        "coverage": _coverage(document.coverage),
+        "gaps": _gaps(document.coverage),
+        "policy": list(document.policy.get("waiting", ())),
         "trail": _trail(config, store, now),
         "outbox": _outbox(store, now),
         "cases": _cases(store.cases.open(), now),
@@ -102,10 +112,9 @@ def _last(store: Store, kind: Any) -> dict[str, Any] | None:
     }
 
 
-def _coverage(document: Told) -> dict[str, Any] | None:
-    if not document:
+def _coverage(found: Told) -> dict[str, Any] | None:
+    if not found:
         return None
-    found = document["coverage"]
     return {
         "declared": found["declared"],
         "compared": found["compared"],
@@ -114,9 +123,9 @@ def _coverage(document: Told) -> dict[str, Any] | None:
     }
 
 
-def _gaps(document: Told) -> list[dict[str, str]]:
+def _gaps(coverage: Told) -> list[dict[str, str]]:
     """Those of the estate and of the trail, each once."""
-    covered = document.get("coverage", {"gaps": (), "trail": {"gaps": ()}})
+    covered = coverage or {"gaps": (), "trail": {"gaps": ()}}
     found = dict.fromkeys((one["scope"], one["why"]) for one in (*covered["gaps"], *covered["trail"]["gaps"]))
     return [{"scope": scope, "why": why} for scope, why in found]
 

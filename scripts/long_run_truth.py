@@ -85,7 +85,8 @@ def differences(
 
 def _case(truth: Truth, case: Case, events: Sequence[str]) -> Iterator[str]:
     if case.state != truth.case:
-        yield f"{truth.name}: its case {case.key} is {case.state} {case.stage or ''}, not {truth.case}"
+        marks = ", ".join(case.told) or "none"
+        yield f"{truth.name}: its case {case.key} is {case.state} {case.stage or ''}, not {truth.case}; marks: {marks}"
     if set(case.events) != set(events):
         yield f"{truth.name}: its case answers for {len(case.events)} calls, and there were {len(events)}"
     if tuple(case.actors) != tuple(sorted(truth.actors)):
