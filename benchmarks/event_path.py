@@ -102,6 +102,8 @@ class Bench:
     filed: dict[str, float] = field(default_factory=dict)
     said: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    queue: str = ""
+    """Endpoint of the queue, where it is not moto's."""
 
     def client(self, key: str, endpoint: str) -> Any:
         """An SQS client."""
@@ -130,7 +132,8 @@ class Bench:
     def worker(self, start: Sequence[str], endpoint: str) -> Iterator[subprocess.Popen[str]]:
         """The worker, and threads that listen to it and to the register."""
         over = threading.Event()
-        with aws_environment(_variables(endpoint)):
+        elsewhere = {"AWS_ENDPOINT_URL_SQS": self.queue} if self.queue else {}
+        with aws_environment(_variables(endpoint) | elsewhere):
             process = subprocess.Popen(
                 list(start), stdout=subprocess.PIPE, text=True, env=variables(), cwd=Path(__file__).parent
             )
@@ -254,7 +257,7 @@ def _copied(template: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 def _drive(bench: Bench, rate: float, seconds: float, template: Mapping[str, Any] | None) -> tuple[int, float]:
     """Changes at this rate, whether or not anybody keeps up → how many, and the rate that was reached."""
-    sqs = bench.client("testing", bench.upstream)
+    sqs = bench.client("testing", bench.queue or bench.upstream)
     total, began, number = int(rate * seconds), time.monotonic(), 0
     step = max(1, int(rate / 10))
     while number < total:
@@ -304,7 +307,9 @@ def _ready(bench: Bench, process: subprocess.Popen[str], template: Mapping[str, 
     """Waits until the worker, which reads rules and stacks first, has filed the case of one change."""
     number = bench.count - 1
     record = _copied(template, number) if template else _changed(bench, number)
-    bench.client("testing", bench.upstream).send_message(QueueUrl=bench.url, MessageBody=_envelope(record))
+    bench.client("testing", bench.queue or bench.upstream).send_message(
+        QueueUrl=bench.url, MessageBody=_envelope(record)
+    )
     deadline = time.monotonic() + 2 * PATIENCE
     while _name(number) not in bench.filed:
         if process.poll() is not None or time.monotonic() > deadline:
@@ -333,15 +338,30 @@ def _behind_moto(options: argparse.Namespace, folder: Path, upstream: str) -> tu
         return row, time.monotonic() - began
 
 
+@contextlib.contextmanager
+def _queue() -> Iterator[str]:
+    """A queue that keeps up, as a process of its own → its endpoint's URL."""
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("one_queue.py"))], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
 def _replayed(options: argparse.Namespace, folder: Path, upstream: str) -> Row:
     count = int(options.replayed_rate * options.seconds)
-    with Recorder(upstream, ACCOUNT, lookup_rate=None) as recorder:
+    with Recorder(upstream, ACCOUNT, lookup_rate=None) as recorder, _queue() as queue:
         recorder.know(OURS, iam_user("driftwarden", ACCOUNT))
         bench = Bench(folder / "replayed", upstream, recorder, max(4 * count, options.queues))
         bench.prepare("events-replayed", made=1)
         template = copy.deepcopy(_changed(bench, 0))
         readings = bench.folder / "readings.json"
         readings.write_text(json.dumps(_recorded(recorder.endpoint)))
+        bench.queue, bench.url = queue, f"{queue}/{ACCOUNT}/events-replayed"
+        (bench.folder / "driftwarden.toml").write_text(CONFIG.format(url=bench.url))
         profiled = ["-m", "cProfile", "-o", str(options.profile)] if options.profile else []
         start = [sys.executable, *profiled, str(Path(__file__).with_name("replayed.py"))]
         start += [str(bench.folder / "driftwarden.toml"), str(readings)]
@@ -375,12 +395,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     rows, whole = [], None
-    with tempfile.TemporaryDirectory(prefix="driftwarden-events-") as name, lab.moto(Path(name)) as upstream:
+    with tempfile.TemporaryDirectory(prefix="driftwarden-events-") as name:
         if options.only != "replayed":
-            row, whole = _behind_moto(options, Path(name), upstream)
+            with lab.moto(Path(name)) as upstream:
+                row, whole = _behind_moto(options, Path(name), upstream)
             rows.append(row)
         if options.only != "moto":
-            rows.append(_replayed(options, Path(name), upstream))
+            with lab.moto(Path(name)) as upstream:  # another cloud: both have queues of the same names
+                rows.append(_replayed(options, Path(name), upstream))
     print(
         "| readings | changes/s | reached | filed | p50 s | p99 s | longest s | requests a change | RSS MB | batches |"
     )
