@@ -30,6 +30,9 @@ class Known(Seen):
         """Reads the cases and the records anew."""
         self.cases = {record.case.key: record.case for record in self._store.cases.listed()}
         self._of_event = {event: key for key, case in self.cases.items() for event in case.events}
+        self._hear()
+
+    def _hear(self) -> None:
         records = self._recorder.records
         for record in records[self._read :]:
             key = record["userIdentity"].get("accessKeyId", "")
@@ -52,6 +55,7 @@ class Known(Seen):
 
     def all_in(self, keys: Sequence[str]) -> bool:
         """See `Seen.all_in`."""
+        self._hear()  # a call made since the last look is one of them, and in no case yet
         return all(event in self._of_event for event in self.events(keys))
 
 
