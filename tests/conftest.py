@@ -15,11 +15,16 @@ import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 from botocore.loaders import Loader
+
+if TYPE_CHECKING:
+    from small_estate import Estate
+
+    from agent.demo.recorder import Recorder
 
 REGION = "us-east-1"
 os.environ["COLUMNS"] = "120"  # tables are as wide as the tests read them, whatever terminal runs these
@@ -146,6 +151,27 @@ def moto_variables(moto_server: str) -> Mapping[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
+) -> Iterator[tuple["Recorder", dict[str, str]]]:
+    """The small estate's cloud, which a module's tests share, and the variables that lead there."""
+    import small_estate  # takes half of the product with it, which most tests have no need of
+
+    reset_moto()
+    with small_estate.cloud(moto_server, moto_variables) as made:
+        yield made
+    reset_moto()
+
+
+@pytest.fixture
+def estate(cloud: tuple["Recorder", dict[str, str]], tmp_path: Path) -> "Estate":
+    """The small estate over that cloud, in a fresh folder."""
+    import small_estate
+
+    return small_estate.estate(tmp_path, *cloud)
 
 
 @pytest.fixture

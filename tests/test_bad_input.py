@@ -5,38 +5,21 @@ import json
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import small_estate
 from botocore.config import Config as ClientConfig
 from small_estate import ACCOUNT, CODE, CONFIG, OURS, PROVIDER, REGION, Estate, bucket, queue, role, state
 
 from agent.declared.backends import Access, fetch
 from agent.declared.state import MAX_BYTES, StateError
-from agent.demo.recorder import Recorder
 from agent.demo.recorder.proxy import Proxy
 from agent.demo.recorder.wire import Request, Response, Upstream, answer
 from agent.live import requests
 from agent.model import Gap, Scope
 from agent.run import Done
 from agent.store import StoreError
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
-
-@pytest.fixture
-def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
-    return small_estate.estate(tmp_path, *cloud)
 
 
 def gaps(done: Done) -> dict[str, str]:

@@ -4,20 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-import small_estate
 from click.testing import CliRunner, Result
 from small_estate import OURS, Estate
 
 from agent import __version__
 from agent.cli import main
 from agent.config import load
-from agent.demo.recorder import Recorder
 
 COMMANDS = (
     *("baseline", "breakglass", "cases", "check", "daemon", "db", "declared", "demo", "except", "findings", "init"),
@@ -188,21 +185,6 @@ def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
 
 
 # --- an estate -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
-
-@pytest.fixture
-def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
-    return small_estate.estate(tmp_path, *cloud)
 
 
 def said(done: "subprocess.CompletedProcess[str]") -> list[str]:

@@ -1,33 +1,13 @@
 """`check`: everything a scan needs is tried, what is missing is named, and nothing is kept."""
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-
 import pytest
-import small_estate
 from small_estate import ACCOUNT, CONFIG, OURS, Estate
 
 from agent.collect import Collector
 from agent.config import aws_environment, load
-from agent.demo.recorder import Recorder
 from agent.model import Snapshot, Trail
 from agent.proof import Check, prove
 from agent.store import Unit, connect
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
-
-@pytest.fixture
-def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
-    return small_estate.estate(tmp_path, *cloud)
 
 
 def proved(estate: Estate) -> list[Check]:

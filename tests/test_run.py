@@ -13,35 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_estate
 from small_estate import ACCOUNT, CONFIG, OURS, REGION, Estate, queue, role, state
 
 from agent import gather
 from agent.child import EXIT, MISUSE, scan_in_child
 from agent.collect import Collector
 from agent.config import ConfigError, aws_environment, load
-from agent.demo.recorder import Recorder
 from agent.model import Gap, Scope, Snapshot, Trail
 from agent.run import install_key, run
 from agent.store import Store, Unit, connect, schema
 from agent.trail.source import Feed
 
 OBSERVING = CONFIG.replace('mode = "file"', 'mode = "observe"')
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
-
-@pytest.fixture
-def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
-    return small_estate.estate(tmp_path, *cloud)
 
 
 def store_of(estate: Estate) -> Store:

@@ -3,12 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import small_estate
 from small_estate import ACCOUNT, CONFIG, Estate, bucket, queue, role, state
 
 from agent import settle
@@ -16,26 +14,10 @@ from agent.collect import Collector
 from agent.config import load
 from agent.declared.backends import Fetched
 from agent.declared.state import StateError
-from agent.demo.recorder import Recorder
 from agent.model import Gap, Scope, Snapshot, Trail
 from agent.store import Unit, connect
 
 AT_ONCE = CONFIG.replace("[tickets]\n", '[authority]\ngrace = "0s"\n\n[tickets]\n')
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
-
-@pytest.fixture
-def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
-    return small_estate.estate(tmp_path, *cloud)
 
 
 def write_state(estate: Estate, serial: int, seconds: int = 30, **fields: Any) -> None:

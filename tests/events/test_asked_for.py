@@ -1,6 +1,6 @@
 """The warm process does what the daemon asks it for on stdin: the trail's other sources, read beside its queues."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,16 +11,6 @@ from agent.config import aws_environment, load
 from agent.demo.recorder import Recorder
 from agent.events import worker as warm
 from agent.store import connect
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """From a message in the queue to a case in the ticket system, through a real process; and what a crash leaves."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -22,16 +22,6 @@ from agent.store import Fenced, Journal, Kept, Store, connect
 from agent.store.outbox import Outbox
 from agent.trail import bus
 from agent.trail.queue import Reading
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
 
 
 @pytest.fixture

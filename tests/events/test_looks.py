@@ -1,19 +1,16 @@
 """Scans of less than the whole estate, and what becomes of two scans that read at the same time."""
 
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import small_estate
 from small_estate import ACCOUNT, REGION, Estate
 
 from agent import child
 from agent.child import scan_in_child
 from agent.config import Config, ConfigError, aws_environment, load
-from agent.demo.recorder import Recorder
 from agent.gather import Gathered
 from agent.gather.collected import Grounds, grounds
 from agent.gather.focused import asked_of
@@ -25,21 +22,6 @@ from agent.model import Entry, Identity
 from agent.motion import TYPE
 from agent.run import Done, TrailUnreadError, run, run_look
 from agent.store import Fenced, Kept, ScanCommit, Store, connect
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
-
-@pytest.fixture
-def estate(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> Estate:
-    return small_estate.estate(tmp_path, *cloud)
 
 
 def store_of(estate: Estate) -> Store:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +18,6 @@ from outcomes import TABLE
 
 from agent.demo.recorder import Recorder
 from agent.store import connect
-
-
-@pytest.fixture(scope="module")
-def small_cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
-
 
 POISON = (
     "no JSON",
@@ -62,9 +50,9 @@ def disk_fails(live: Living, daemon: Daemon, name: str, number: int) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_one_after_the_other(small_cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
+def test_one_after_the_other(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
     """A daemon's disk is full, then does not sync; its queue is poisoned; it is stopped, and another takes over."""
-    with living(tmp_path, small_cloud, name="one-after-the-other") as live:
+    with living(tmp_path, cloud, name="one-after-the-other") as live:
         first = live.start()
         said(first, "job begun", job="events")
         live.change("amy")
@@ -106,9 +94,9 @@ KEPT_FAKED = f"{LIMITS}, **(os.environ.update(LD_PRELOAD=os.environ['FAKED']) or
 
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
-def test_a_disk_that_is_really_full(small_cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
+def test_a_disk_that_is_really_full(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
     """It is told to people and monitors, and goes on by itself once there is room."""
-    with small_disk(tmp_path, 6 * MEBIBYTE) as fill, living(tmp_path, small_cloud, name="full") as live:
+    with small_disk(tmp_path, 6 * MEBIBYTE) as fill, living(tmp_path, cloud, name="full") as live:
         daemon = live.start()
         said(daemon, "job begun", job="events")
         live.change("amy")
@@ -132,8 +120,8 @@ def test_a_disk_that_is_really_full(small_cloud: tuple[Recorder, dict[str, str]]
 
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
-def test_a_file_system_that_is_read_only(small_cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
-    with living(tmp_path, small_cloud, name="read-only") as live:
+def test_a_file_system_that_is_read_only(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
+    with living(tmp_path, cloud, name="read-only") as live:
         daemon = live.start()
         said(daemon, "job begun", job="events")
         live.change("amy")
@@ -153,7 +141,7 @@ def test_a_file_system_that_is_read_only(small_cloud: tuple[Recorder, dict[str, 
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (Debian: faketime)")
-def test_clocks_that_jump(small_cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
+def test_clocks_that_jump(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
     """The clock of the daemon and all it starts goes wrong and comes back: nothing is opened or closed by it."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "estate").mkdir()
@@ -170,7 +158,7 @@ def test_clocks_that_jump(small_cloud: tuple[Recorder, dict[str, str]], tmp_path
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     jumps = (1, 0, -1, 0, 720, 0)  # hours by which it is wrong, one after the other
-    with living(tmp_path / "estate", small_cloud, name="clock", scan="4h", limits=KEPT_FAKED, more=faked) as live:
+    with living(tmp_path / "estate", cloud, name="clock", scan="4h", limits=KEPT_FAKED, more=faked) as live:
         daemon = live.start()
         said(daemon, "job ended", job="scan")
         live.change("amy")
@@ -200,9 +188,9 @@ def test_clocks_that_jump(small_cloud: tuple[Recorder, dict[str, str]], tmp_path
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("how", ["cut off in the middle", "no such host"])
-def test_a_cloud_that_is_away(small_cloud: tuple[Recorder, dict[str, str]], tmp_path: Path, how: str) -> None:
+def test_a_cloud_that_is_away(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path, how: str) -> None:
     """What could not be read is a gap, nothing in it is closed, and the next scan is whole again."""
-    estate = small_estate.estate(tmp_path, *small_cloud)
+    estate = small_estate.estate(tmp_path, *cloud)
     before = len(estate.recorder.records)
     estate.client("zoe", "iam").tag_role(RoleName="worker", Tags=[{"Key": "zoe", "Value": how}])
     calls = {one["eventID"]: "zoe" for one in estate.recorder.records[before:]}
@@ -230,11 +218,11 @@ def test_a_cloud_that_is_away(small_cloud: tuple[Recorder, dict[str, str]], tmp_
 
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
-def test_a_queue_that_is_away(small_cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
+def test_a_queue_that_is_away(cloud: tuple[Recorder, dict[str, str]], tmp_path: Path) -> None:
     """The cloud goes away under a running daemon, and comes back: what was done meanwhile has its ticket."""
-    door = Door(small_cloud[0].endpoint)
+    door = Door(cloud[0].endpoint)
     more = {"AWS_ENDPOINT_URL": door.endpoint}
-    with living(tmp_path, small_cloud, name="away", more=more, through=door.endpoint) as live:
+    with living(tmp_path, cloud, name="away", more=more, through=door.endpoint) as live:
         daemon = live.start()
         live.change("amy")
         live.filed(1)

@@ -1,7 +1,7 @@
 """What is known now: the last scan of everything, with what was looked at since in its place."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,6 @@ from agent.gather.focused import asked_of
 from agent.report.current import Current, current, updated
 from agent.run import run_look
 from agent.store import connect
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
 
 
 def look(estate: Estate) -> None:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,16 +34,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(folder / who)], check=True, timeout=30
         )
     return folder
-
-
-@pytest.fixture(scope="module")
-def cloud(
-    moto_server: str, moto_variables: Mapping[str, str], reset_moto: Callable[[], None]
-) -> Iterator[tuple[Recorder, dict[str, str]]]:
-    reset_moto()
-    with small_estate.cloud(moto_server, moto_variables) as made:
-        yield made
-    reset_moto()
 
 
 @pytest.fixture
