@@ -37,9 +37,9 @@ def current(store: Store) -> Current | None:
     looks = store.scans.looks_since(next(exact, datetime.fromisoformat(run["started_at"])))
     if not looks:
         return Current(document)
-    told = [json.loads(found) for one in looks if (found := store.scans.document(one.run_id)) is not None]
+    told = [json.loads(found) for _, found in looks]
     open_cases = {case.key for case in store.cases.open()}
-    return Current(updated(document, told, set(store.findings.open()), open_cases), len(looks), looks[0].finished_at)
+    return Current(updated(document, told, set(store.findings.open()), open_cases), len(looks), looks[0][0])
 
 
 def updated(
@@ -50,10 +50,9 @@ def updated(
     `findings`, `cases`: ids and keys of those that are open now: others are over, whoever told of them.
     """
     newest_first = (*looks, document)
-    its = [one for key, one in _newest(newest_first, "findings", "id").items() if key in findings]
-    elsewhere = {one["id"] for one in document["findings"]}
+    its = [one for one in _newest(newest_first, "findings", "id").values() if one["id"] in findings]
     moved = {_place(one) for look in looks for one in look["findings"]}
-    moved |= {_place(one) for one in document["findings"] if one["id"] in elsewhere - findings}
+    moved |= {_place(one) for one in document["findings"] if one["id"] not in findings}
     drifts = [one for one in document["drifts"] if (one["account"], one["region"], one["type"], one["id"]) not in moved]
     drifts += [drift for one in its if _place(one) in moved for drift in one["drifts"]]
     return {

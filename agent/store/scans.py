@@ -113,15 +113,20 @@ class Scans:
         with self.database.read() as connection:
             return tuple(Scan(**row._mapping) for row in connection.execute(query.limit(limit)))
 
-    def looks_since(self, at: datetime) -> tuple[Scan, ...]:
-        """The scans of a part of the estate that ended after `at` and have told of something, newest first."""
-        columns = [column for column in _scans.c if column.name != "document"]
-        query = select(*columns).where(_scans.c.kind != "whole", _scans.c.finished_at > at)
+    def looks_since(self, at: datetime) -> tuple[tuple[datetime, bytes], ...]:
+        """What scans of a part of the estate that ended after `at` have told: when they ended, and their documents,
+        newest first. Raises StoreError.
+        """
+        query = select(_scans.c.finished_at, _scans.c.document).where(
+            _scans.c.kind != "whole", _scans.c.finished_at > at
+        )
         query = query.where(_scans.c.document.is_not(None)).order_by(
             _scans.c.finished_at.desc(), _scans.c.run_id.desc()
         )
         with self.database.read() as connection:
-            return tuple(Scan(**row._mapping) for row in connection.execute(query))
+            rows = connection.execute(query).all()
+        joined = Joined(self.database, DOCUMENTS)
+        return tuple((row.finished_at, self._whole(joined, row.document)) for row in rows)
 
     def document(self, run_id: str | None = None) -> bytes | None:
         """The document of a scan (None: of the last that ended of the whole estate); None where there is none.
@@ -134,8 +139,11 @@ class Scans:
             ended = _scans.c.finished_at
             query = query.order_by(ahead(ended), ended.desc(), _scans.c.run_id.desc()).limit(1)
             kept: bytes | None = connection.scalar(query)
+        return None if kept is None else self._whole(Joined(self.database, DOCUMENTS), kept)
+
+    def _whole(self, joined: Joined, kept: bytes) -> bytes:
         try:
-            return None if kept is None else Joined(self.database, DOCUMENTS).data(kept)
+            return joined.data(kept)
         except ValueError as error:
             raise StoreError(f"store {self.database.name}: {error}; see `driftwarden db verify`") from None
 
