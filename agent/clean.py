@@ -38,3 +38,8 @@ def several(names: Sequence[str], most: int = 5) -> str:
     """The first few names of a list, cleaned, and how many more there are."""
     more = len(names) - most
     return ", ".join(clean(name) for name in names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

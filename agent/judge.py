@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Literal
 
+from agent.clean import plural
 from agent.expression import compiled
 from agent.facts import FACTS, WIDE, Facts, Part, Seen, Words, described, parts, wide
 from agent.model import (
@@ -310,8 +311,8 @@ def _counted(one: Poisoned) -> tuple[str, ...]:
     """How many messages there are at least, which changes seldom; how many; and what the last ones were."""
     least = next(n for n in _LEAST if n <= one.count)
     return (
-        f"{least:,} message{'' if least == 1 else 's'} or more",
-        f"{one.count:,} message{'' if one.count == 1 else 's'} in all, the last at {one.last:%F %T} UTC",
+        f"{plural(least, 'message')} or more",
+        f"{plural(one.count, 'message')} in all, the last at {one.last:%F %T} UTC",
         *one.latest,
     )
 

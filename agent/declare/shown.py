@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.declare.matter import Matter, matters
 from agent.declare.rules import PEOPLE_NEEDED, acceptances
 from agent.model import Case, CaseKey, Document, Proof, Review
@@ -123,7 +123,7 @@ def lines(matter: Matter, now: datetime) -> Iterator[str]:
     if matter.review is not None:
         yield from _judgement("Review", matter.review)
     if matter.unseen:
-        yield f"  {_calls(matter.unseen)} arrived after it: it does not cover them, and somebody reviews again"
+        yield f"  {plural(matter.unseen, 'call')} arrived after it: it does not cover them, and somebody reviews again"
     if matter.post_implementation is not None:
         yield from _judgement("Review after the work", matter.post_implementation)
     if matter.case is not None and matter.case.body:
@@ -134,10 +134,6 @@ def lines(matter: Matter, now: datetime) -> Iterator[str]:
 def _judgement(what: str, review: Review) -> Iterator[str]:
     yield f"{what}: {'accepted' if review.accepted else 'rejected'} {_by(review.by)}"
     yield from (f"  {clean(line)}" for line in review.reason.splitlines())
-
-
-def _calls(count: int) -> str:
-    return f"{count:,} call{'' if count == 1 else 's'}"
 
 
 def standing_in(matter: Matter) -> Case:

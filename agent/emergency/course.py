@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.emergency.calls import Gathered, grant_of, nobodys, session
 from agent.model import (
     Arrival,
@@ -263,8 +263,7 @@ def _bounded(notes: Sequence[str]) -> tuple[str, ...]:
 
 def _unseen(review: Review, count: int) -> str:
     said = f"the review by {clean(review.by.person)} of {_time(said_at(review))}"
-    calls = f"{count:,} call{'' if count == 1 else 's'} arrived after {said}"
-    return f"{calls} (accepted): it does not cover them"
+    return f"{plural(count, 'call')} arrived after {said} (accepted): it does not cover them"
 
 
 def _whose(document: Document) -> str:

@@ -68,7 +68,7 @@ def followed(
         notes.append(wording.stage(case, emergencies, shown))
     elif arrived := _arrived(before, emergencies):
         # What arrived must be kept with the case, or it would arrive in every scan.
-        notes += [] if notes else [wording.arrived(arrived)]
+        notes += [] if notes else [f"{wording.arrived(arrived)}."]
         notes += wording.unseen(before.emergencies, emergencies)
     if not first and reviewing.HIGH_RISK in {*case.told} - {*before.told}:
         notes.append(wording.AFTER_WORK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from agent.model import Action, Case, CaseKey, Close, Emergency, Finding, FindingId, Held, JudgedChange, Open, Update
@@ -109,24 +109,25 @@ def _emergency(
     if case.state == "held":
         return Open(breakglass.filed(grown, emergencies, sight, members))
     fresh = [finding for finding in members if _has(finding, news)]
-    loose = _unshown(emergencies, members, sight)
+    loose = sight.loose(emergencies, members)
     same = "is about the same emergency, and answered for here"
     notes = [f"Case {other.key} {same}: {other.title}" for other in merged]
     if case.stage == breakglass.OPEN:
-        grown = replace(grown, body=wording.body(grown, emergencies, members, (), sight.loose(emergencies, members)))
+        grown = replace(grown, body=wording.body(grown, emergencies, members, (), loose))
     else:
-        grown = replace(grown, body=wording.grown(grown.body, fresh, loose))
-        notes = [*wording.unshown(loose), *notes]
+        new = _unshown(loose, sight)
+        grown = replace(grown, body=wording.grown(grown.body, fresh, new))
+        notes = [*wording.unshown(new), *notes]
     return breakglass.followed(
         case, grown, "\n\n".join([*(story(one, news) for one in fresh), *notes]), emergencies, sight
     )
 
 
-def _unshown(emergencies: Sequence[Emergency], members: Sequence[Finding], sight: Sight) -> list[JudgedChange]:
-    """The calls of emergencies that came to light, and of which no finding tells."""
+def _unshown(loose: Iterable[JudgedChange], sight: Sight) -> list[JudgedChange]:
+    """Of calls of emergencies those that came to light, and of which no finding tells."""
     return [
         item
-        for item in sight.loose(emergencies, members)
+        for item in loose
         if sight.remembered.isdisjoint(item.change.event_ids) and not sight.showing(item.change.event_ids)
     ]
 

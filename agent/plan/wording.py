@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from agent.clean import clean, several
+from agent.clean import clean, plural, several
 from agent.forms import CALLS, documented, template
 from agent.model import Case, Emergency, Finding, JudgedChange, Opening, Review
 from agent.plan import reviewing
@@ -92,13 +92,16 @@ def unshown(loose: Sequence[JudgedChange]) -> list[str]:
     """What is told of calls that came to light and are in no finding; nothing where there are none."""
     if not loose:
         return []
-    head = arrived(len(loose)).replace(".", ":")
-    return ["\n".join([head, *map(call, loose[:_MOST_LOOSE]), *([_MORE] if len(loose) > _MOST_LOOSE else [])])]
+    return [
+        "\n".join(
+            [f"{arrived(len(loose))}:", *map(call, loose[:_MOST_LOOSE]), *([_MORE] if len(loose) > _MOST_LOOSE else [])]
+        )
+    ]
 
 
 def arrived(count: int) -> str:
     """What is told of calls that came to light and are told elsewhere."""
-    return f"{count:,} call{'' if count == 1 else 's'} came to light in it."
+    return f"{plural(count, 'call')} came to light in it"
 
 
 _MORE = "More calls are in the report."

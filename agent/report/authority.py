@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.clean import plural
 from agent.report.values import moment
 
 SOON = timedelta(days=14)
@@ -271,8 +272,8 @@ def span(length: timedelta) -> str:
         # Up to two days are told in hours: a deadline of a day is missed or kept by hours.
         if minutes >= size * (2 if name == "day" else 1):
             count = minutes // size
-            return f"{count:,} {name}{'' if count == 1 else 's'}"
-    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+            return plural(count, name)
+    return plural(minutes, "minute")
 
 
 def _time(stamp: str) -> datetime:

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from agent import __version__
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.judge import Rule
 from agent.model import SEVERITIES
 from agent.report.authority import RESULTS, STATES
@@ -111,11 +111,6 @@ def fenced(lines: Sequence[str]) -> Markup:
 def slug(value: object) -> str:
     """A name as part of an element's id."""
     return re.sub(r"[^0-9A-Za-z_-]+", "-", str(value)).strip("-")
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 finding`, `2 findings`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def sentence(text: str) -> str:

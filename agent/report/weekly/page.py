@@ -18,10 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from agent import __version__
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.document.times import stamp
 from agent.model import SEVERITIES
-from agent.report.page import code, inert, plural, sentence, slug
+from agent.report.page import code, inert, sentence, slug
 from agent.report.values import words
 from agent.report.weekly import wording
 

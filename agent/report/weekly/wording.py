@@ -12,8 +12,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from agent.clean import plural
 from agent.cron import time_zone
-from agent.report.page import plural
 
 FAILED: Mapping[str, str] = {
     "actor": "nobody answers for it",
