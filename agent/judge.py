@@ -302,19 +302,21 @@ def trail_findings(trail: Trail) -> tuple[Finding, ...]:
             verdict=Verdict("indeterminate", (Test("actor", "unknown", why),)),
             unexplained=why,
             trail=gap.cause,
-            notes=_counted(poisoned[scope]) if gap.cause == "poison" and scope in poisoned else (),
         )
+        if gap.cause == "poison" and scope in poisoned:
+            found[finding] = _counted(found[finding], poisoned[scope])
     return (*found.values(), *_bursts(trail.attempts))
 
 
-def _counted(one: Poisoned) -> tuple[str, ...]:
-    """How many messages there are at least, which changes seldom; how many; and what the last ones were."""
+def _counted(finding: Finding, one: Poisoned) -> Finding:
+    """It with how many messages there are at least, which changes seldom; how many; and what the last ones were."""
     least = next(n for n in _LEAST if n <= one.count)
-    return (
+    notes = (
         f"{plural(least, 'message')} or more",
         f"{plural(one.count, 'message')} in all, the last at {one.last:%F %T} UTC",
         *one.latest,
     )
+    return replace(finding, least=least, notes=notes)
 
 
 _LEAST = tuple(n * 10**power for power in range(9, -1, -1) for n in (5, 2, 1))

@@ -21,14 +21,14 @@ from agent.config import Config
 from agent.declared.sensitive import call_sealer, seal_alike
 from agent.gather.unjudged import Marked, Unjudged
 from agent.ingest import ingest, kept_entries
-from agent.model import Change, Entry, Gap, Key, Limit, Poisoned, Scope, Snapshot, Trail
+from agent.model import Change, Entry, Gap, Key, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.settle import settle, unread_states
 from agent.store import Journal, Store, Unit
 from agent.store.codec import decode, encode
 from agent.trail import digests
 from agent.trail.coverage import HISTORY
-from agent.trail.poison import poisoned
+from agent.trail.poison import lasting
 from agent.trail.read import Memory, assemble
 from agent.trail.source import EVERYWHERE, Feed
 
@@ -281,13 +281,13 @@ def trail_of(
     tallies = [tally for journal in journals for tally in journal.tallies(*hours)]
     expected = collector.expected()
     unheard = {*expected} - {(one.account, one.region) for one in tallies if one.events}
-    lasting, messages = _lasting(journals, start, end)
+    lost, messages = lasting(_found(journals, start), end)
     trail = assemble(
         kept_entries(journals, start, end),
         start,
         end,
         tallies=tallies,
-        gaps=[gap for gap in (*gaps, *lasting) if not _is_proven(gap, checked, end)],
+        gaps=[gap for gap in (*gaps, *lost) if not _is_proven(gap, checked, end)],
         patterns=ticket_patterns(collector.config),
         verified=checked,
         read_at=now,
@@ -308,11 +308,10 @@ def trail_of(
     )
 
 
-def _lasting(journals: Iterable[Journal], start: datetime, end: datetime) -> tuple[list[Gap], tuple[Poisoned, ...]]:
-    """What no reading will find again, messages that are no event as one for each queue; and what is known of these."""
-    kept = sorted({one for journal in journals for one in journal.dated_gaps(start)}, key=lambda one: one[0])
-    gaps, messages = poisoned((one for one in kept if one[1].cause == "poison"), end)
-    return [*gaps, *(gap for _, gap in kept if gap.cause != "poison")], messages
+def _found(journals: Iterable[Journal], start: datetime) -> list[tuple[datetime, Gap]]:
+    """What no reading will find again, with when it was found, oldest first; what two sources told, once."""
+    kept = {one for journal in journals for one in journal.dated_gaps(start)}
+    return sorted(kept, key=lambda one: (one[0], one[1].why))
 
 
 def _telling(sessions: Iterable[Change], config: Config) -> Iterator[Change]:

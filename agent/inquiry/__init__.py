@@ -26,7 +26,7 @@ from agent.resources import load as load_specs
 from agent.store import Position, Store
 from agent.trail import digests
 from agent.trail.coverage import covered
-from agent.trail.poison import poisoned
+from agent.trail.poison import lasting
 from agent.trail.read import assemble
 from agent.trail.source import EVERYWHERE, LOOKBACK
 
@@ -178,21 +178,19 @@ def entered(config: Config, store: Store, since: timedelta, now: datetime) -> tu
 
 def _unread(store: Store, document: Mapping[str, Any], since: datetime, now: datetime) -> tuple[Gap, ...]:
     """What is not known of the time from `since` on: for good, in the last scan, or because no scan was since."""
-    lasting = _lasting(store, since, now)
-    told = {(str(gap.scope), gap.why) for gap in lasting}
+    lost = _lost(store, since, now)
+    told = {(str(gap.scope), gap.why) for gap in lost}
     last = document.get("coverage", {}).get("trail", {}).get("gaps", ())
     passing = (Gap(_scope(gap["scope"]), gap["why"]) for gap in last if (gap["scope"], gap["why"]) not in told)
     newest = max((one.kept_at for one in store.journal.positions()), default=now)
     why = f"nothing was read since {newest:%FT%TZ}: no scan was, or none got that far"
-    return (*lasting, *passing, *([Gap(EVERYWHERE, why)] if now - newest > _STALE else ()))
+    return (*lost, *passing, *([Gap(EVERYWHERE, why)] if now - newest > _STALE else ()))
 
 
-def _lasting(store: Store, since: datetime, now: datetime) -> tuple[Gap, ...]:
+def _lost(store: Store, since: datetime, now: datetime) -> tuple[Gap, ...]:
     """What is lost for good; of the messages of a queue that hold no event, which may be many, the last few."""
-    kept = store.journal.dated_gaps(since)
-    gaps, messages = poisoned((one for one in kept if one[1].cause == "poison"), now)
-    last = (Gap(one.scope, why, cause="poison") for one in messages for why in one.latest)
-    return (*gaps, *last, *(gap for _, gap in kept if gap.cause != "poison"))
+    gaps, messages = lasting(store.journal.dated_gaps(since), now)
+    return (*gaps, *(Gap(one.scope, why, cause="poison") for one in messages for why in one.latest))
 
 
 def _scope(shown: str) -> Scope:

@@ -66,6 +66,8 @@ class Finding:
     cause: StateCause = ""
     trail: GapCause = ""
     """What a finding about the trail tells of."""
+    least: int = 0
+    """At least how many of what it tells of there are, where that grows without an event that anybody answers for."""
     notes: tuple[str, ...] = ()
     """What else is known, one line each: how the state took part in it."""
 

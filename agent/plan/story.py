@@ -49,11 +49,10 @@ def counted(members: Iterable[Finding], told: Iterable[str] = ()) -> tuple[str, 
     """Marks of what has grown, without an event that anybody answers for, beyond what the marks in `told` say."""
     found = []
     for one in members:
-        if one.trail == "poison" and one.notes:
-            begins = f"counted {one.id} "
-            before = (int(mark.removeprefix(begins)) for mark in told if mark.startswith(begins))
-            now = int(one.notes[0].partition(" ")[0].replace(",", ""))
-            found += [f"{begins}{now}"] if now > max(before, default=0) else []
+        begins = f"counted {one.id} "
+        before = (int(mark.removeprefix(begins)) for mark in told if mark.startswith(begins))
+        if one.least > max(before, default=0):
+            found.append(f"{begins}{one.least}")
     return tuple(found)
 
 

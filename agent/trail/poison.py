@@ -17,15 +17,19 @@ one is told for as long as the interval lasts."""
 _SHOWN = 5
 
 
-def poisoned(kept: Iterable[tuple[datetime, Gap]], now: datetime) -> tuple[tuple[Gap, ...], tuple[Poisoned, ...]]:
-    """One gap for each queue, and what is known of its messages, from those kept with when they were found, oldest
-    first; `cause` of each is `poison`.
+def lasting(kept: Iterable[tuple[datetime, Gap]], now: datetime) -> tuple[tuple[Gap, ...], tuple[Poisoned, ...]]:
+    """What is lost for good, from the gaps kept with when they were found, oldest first: of a queue's messages one gap
+    and what is known of them, the other gaps as they are.
 
     Messages that told of a log file of some account and region are told for that place.
     """
     found: dict[Scope, list[tuple[datetime, Gap]]] = defaultdict(list)
+    others = []
     for at, gap in kept:
-        found[gap.scope].append((at, gap))
+        if gap.cause == "poison":
+            found[gap.scope].append((at, gap))
+        else:
+            others.append(gap)
     told = tuple(
         Poisoned(
             scope,
@@ -35,7 +39,7 @@ def poisoned(kept: Iterable[tuple[datetime, Gap]], now: datetime) -> tuple[tuple
         )
         for scope, gaps in found.items()
     )
-    return tuple(_gap(one, now) for one in told), told
+    return (*(_gap(one, now) for one in told), *others), told
 
 
 def _gap(one: Poisoned, now: datetime) -> Gap:

@@ -12,7 +12,7 @@ from agent.model import Action, Case, Close, Finding, Gap, Open, Scope, Trail, U
 from agent.plan import Known, plan
 from agent.resources import load
 from agent.rules import load_rules
-from agent.trail.poison import LATELY, poisoned
+from agent.trail.poison import LATELY, lasting
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -27,7 +27,7 @@ def message(number: int, scope: Scope = Scope(type="cloudtrail", id=QUEUE), time
 def trail(count: int, now: datetime = NOON, last: datetime = NOON) -> Trail:
     """The trail of a week in which so many messages came, one a minute."""
     kept = [(last - (count - n) * timedelta(minutes=1), message(n)) for n in range(1, count + 1)]
-    gaps, told = poisoned(kept, now)
+    gaps, told = lasting(kept, now)
     return Trail(now - timedelta(days=7), now, gaps=gaps, poisoned=told)
 
 
@@ -77,18 +77,18 @@ def test_each_queue_and_each_place_of_lost_files_is_one() -> None:
         (NOON, message(3, place)),
         (NOON, message(4, place)),
     ]
-    gaps, told = poisoned(kept, NOON)
+    gaps, told = lasting(kept, NOON)
     assert [(one.scope, one.count) for one in told] == [(message(1).scope, 1), (other, 31), (place, 2)]
     assert len({one.id for one in trail_findings(Trail(NOON, NOON, gaps=gaps, poisoned=told))}) == 3
     # What was to be read and is lost stays lost for as long as the interval lasts.
-    assert [gap.cause for gap in poisoned(kept, NOON + 2 * LATELY)[0]] == ["unproven", "unproven", "poison"]
-    assert poisoned([], NOON) == ((), ())
+    assert [gap.cause for gap in lasting(kept, NOON + 2 * LATELY)[0]] == ["unproven", "unproven", "poison"]
+    assert lasting([], NOON) == ((), ())
 
 
 @pytest.mark.parametrize("text", ["\x1b[2Jgone", "<script>alert(1)</script>", "a\nFAKE: fine"])
 def test_what_others_wrote_into_it_is_inert(text: str) -> None:
     kept = [(NOON, replace(message(1), why=f"{QUEUE}: message m1: {text}; taken from the queue"))]
-    gaps, told = poisoned(kept, NOON)
+    gaps, told = lasting(kept, NOON)
     (opened,) = planned(Trail(NOON, NOON, gaps=gaps, poisoned=told))
     assert isinstance(opened, Open)
     (line,) = [line for line in opened.case.body.splitlines() if "message m1" in line]
