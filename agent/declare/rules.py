@@ -152,7 +152,22 @@ def review(ground: Ground, speaker: Speaker, said: Reviewed, source: Source) -> 
     its_id = id_of(source.statement)
     if kept := _kept(ground, its_id, speaker, Review):
         return kept
-    matter = find(ground.store, said.case)
+    shown = _events(find(ground.store, said.case))
+    with ground.store.exclusive("line"):  # a scan that is being kept brings calls that nobody was shown yet
+        matter = find(ground.store, said.case)
+        if not _events(matter) <= shown:
+            raise Refused(f"more calls came into case {matter.key} meanwhile: look at it, and review it then")
+        _reviewable(ground, matter, speaker, said)
+        judged = Review(its_id, matter.key, speaker.proof, said.accepted, said.reason.strip(), said.post_implementation)
+        _keep(ground, [("breakglass.reviewed" if matter.emergency else "case.reviewed", judged)], source)
+    return judged
+
+
+def _events(matter: Matter) -> set[str]:
+    return set(matter.case.events) if matter.case else set()
+
+
+def _reviewable(ground: Ground, matter: Matter, speaker: Speaker, said: Reviewed) -> None:
     _still_open(matter)
     ground.may(speaker, "reviewer")
     _somebody_else(ground, matter, speaker)
@@ -169,9 +184,6 @@ def review(ground: Ground, speaker: Speaker, said: Reviewed, source: Source) -> 
         raise Refused(f"the document of case {matter.key} was rejected {_by(matter.review)}: a new one is needed first")
     if not said.accepted or not matter.emergency:
         _filled(reason=said.reason)
-    judged = Review(its_id, matter.key, speaker.proof, said.accepted, said.reason.strip(), said.post_implementation)
-    _keep(ground, [("breakglass.reviewed" if matter.emergency else "case.reviewed", judged)], source)
-    return judged
 
 
 def accept(ground: Ground, speaker: Speaker, said: Accepted, source: Source) -> tuple[Acceptance, ...]:

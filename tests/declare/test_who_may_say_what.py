@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from night import (
     speaker,
 )
 
+import agent.store
 from agent.declare import (
     Accepted,
     Documented,
@@ -57,6 +59,7 @@ from agent.emergency import fold
 from agent.model import Acceptance, Arrival, Change, Document, Emergency, Opening, Review
 from agent.people import Users
 from agent.store import Store, connect
+from agent.store.database import Database
 
 LATER = NOW + HOUR
 
@@ -524,6 +527,28 @@ def test_a_review_that_a_scan_found_not_to_be_enough_is_followed_by_another(stor
     assert review(ground(store), speaker("erik", LATER + 2 * HOUR), again, source(again)).accepted
     seen(store, call(), stage="way-back", emergencies=(one,))
     assert find(store, CASE).accepted
+
+
+def test_what_a_scan_brings_while_a_review_is_written_down_is_not_reviewed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documented_case(store)
+    turn = agent.store.exclusive
+
+    @contextlib.contextmanager
+    def after_a_scan(database: Database, what: str) -> Iterator[None]:
+        assert what == "line"
+        with turn(database, what):
+            seen(store, call(), call("e2"))
+            yield
+
+    said = reviewed()
+    with monkeypatch.context() as patched:
+        patched.setattr(agent.store, "exclusive", after_a_scan)
+        with pytest.raises(Refused, match=f"^more calls came into case {CASE} meanwhile: look at it"):
+            review(ground(store), speaker("kim", LATER + HOUR), said, source(said))
+    assert find(store, CASE).review is None
+    assert review(ground(store), speaker("kim", LATER + HOUR), said, source(said)).accepted
 
 
 ACTS = st.lists(
