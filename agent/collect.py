@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from agent import __version__, directory, ticketing
+from agent.aws_session import opened
 from agent.config import Account, Config, duration
 from agent.declared import stack
 from agent.focus import Look
@@ -62,14 +63,13 @@ class Sessions:
 
 def _session(account: Account) -> boto3.Session:
     first = account.regions[0] if account.regions else HOME
-    session = boto3.Session(profile_name=account.profile or None, region_name=first)
+    session = opened(first, profile=account.profile or None)
     if not account.role_arn:
         return session
     asked: dict[str, Any] = {"RoleArn": account.role_arn, "RoleSessionName": "driftwarden"}
     if account.external_id:
         asked["ExternalId"] = account.external_id
-    issued = session.client("sts").assume_role(**asked)["Credentials"]
-    return boto3.Session(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], region_name=first)
+    return opened(first, issued=session.client("sts").assume_role(**asked)["Credentials"])
 
 
 def state_session(sessions: Sessions) -> boto3.Session | None:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 
 TIERS: tuple[tuple[str, ...], ...] = (
-    ("model", "clean", "cron", "paths", "recurrence", "shipped", "tables", "toml_file", "yaml_events"),
+    ("aws_session", "model", "clean", "cron", "paths", "recurrence", "shipped", "tables", "toml_file", "yaml_events"),
     ("rule_file",),
     ("config", "hcl_text", "seal", "tags", "vitals"),
     ("resources",),

@@ -35,11 +35,10 @@ def command(directory: str, repos: str | None, state_bucket: str | None, force: 
     bucket, _, prefix = (state_bucket or "").removeprefix("s3://").partition("/")
     listing = None
     if state_bucket:
-        import boto3
-
+        from agent.aws_session import opened
         from agent.declared.bucket import states
 
-        listing = states(bucket, prefix, boto3.Session(), found.keys(bucket))
+        listing = states(bucket, prefix, opened(), found.keys(bucket))
     proposed = propose(found, listing, bucket)
     try:
         with target.open("w" if force else "x", encoding="utf-8") as file:

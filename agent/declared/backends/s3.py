@@ -206,19 +206,20 @@ class _Clients:
 
         A profile counts where this machine has it: it says where credentials are, and ours are known already.
         """
-        import boto3
+        from agent.aws_session import opened
 
         session, given = self.access.session, self.settings
         if given.get("access_key") and given.get("secret_key"):
-            session = boto3.Session(str(given["access_key"]), str(given["secret_key"]), given.get("token") or None)
-        elif given.get("profile") and given["profile"] in boto3.Session().available_profiles:
-            session = boto3.Session(profile_name=str(given["profile"]))
+            names = {"AccessKeyId": "access_key", "SecretAccessKey": "secret_key", "SessionToken": "token"}
+            session = opened(issued={name: str(given[key]) for name, key in names.items() if given.get(key)})
+        elif given.get("profile") and given["profile"] in opened().available_profiles:
+            session = opened(profile=str(given["profile"]))
         if session is None:
             raise StateError(f"{self.location} cannot be read: there are no AWS credentials for it")
         return self._assumed(session)
 
     def _assumed(self, session: boto3.Session) -> boto3.Session:
-        import boto3
+        from agent.aws_session import opened
 
         role = partial.block(self.settings, "assume_role") or {
             name: self.settings.get(name) for name in ("role_arn", "session_name", "external_id")
@@ -230,4 +231,4 @@ class _Clients:
         if role.get("external_id"):
             asked["ExternalId"] = str(role["external_id"])
         given = self._client("sts", "sts_endpoint").assume_role(**asked)["Credentials"]
-        return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], session.region_name)
+        return opened(session.region_name, issued=given)
