@@ -6,6 +6,7 @@ a system is left in peace.
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -136,6 +137,11 @@ def _told(entry: Entry) -> dict[str, Any]:
         "next_at": entry.next_at.isoformat(timespec="seconds") if entry.state == "waiting" else None,
         "error": clean(entry.error, 300),
     }
+
+
+def owner() -> str:
+    """This thread's name, for leases: `forsaken` knows by it whether its process still lives."""
+    return f"{os.uname().nodename}/{os.getpid()}/{threading.get_ident()}"
 
 
 def forsaken(outbox: Outbox, now: datetime) -> None:

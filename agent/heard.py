@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.clean import clean
@@ -33,6 +33,7 @@ from agent.declare.speakers import stranger
 from agent.forms import Form, Judgement, Problems, parse_document, parse_review
 from agent.model import Case
 from agent.people import folded
+from agent.store import Store
 from agent.tickets import Reply, TicketError, TicketSystem
 
 OFFLINE = "offline"
@@ -79,13 +80,13 @@ def listen(config: Config, ground: Ground, system: TicketSystem | None, now: dat
     }
     refused = _bounded(files["refused"], "signed files that do not count")
     unread = _bounded(files["unread"], "signed files that could not be read")
-    cases = [case for case in ground.store.cases.open() if case.ticket and case.state == "open"]
-    for case in cases if system is not None else ():
+    for case, former in _places(ground.store) if system is not None else ():
         assert system is not None  # for the type checker; the loop has no cases otherwise
         try:
             replies = system.replies(case.ticket, case.opened_at - BEHIND if case.opened_at else None)
         except TicketError as error:
-            unread.append(f"replies in {clean(case.ticket)} were not read: {error}")
+            if not (former and error.permanent):  # it was deleted, or is of a system that was asked before this one
+                unread.append(f"replies in {clean(case.ticket)} were not read: {error}")
             continue
         found = list(_taken(ground, case, replies, now))
         wrong = sorted((one for one in found if one is not None), key=lambda one: not one.known)
@@ -95,6 +96,16 @@ def listen(config: Config, ground: Ground, system: TicketSystem | None, now: dat
         refused += _bounded(shown, f"replies in {ticket} that do not count")
         _answer(ground, system, case, wrong, now)
     return Heard(taken, tuple(unread), tuple(refused))
+
+
+def _places(store: Store) -> Iterator[tuple[Case, bool]]:
+    """Each open case with each ticket that people may answer in, and whether that is one it had before: whoever closed
+    it by hand may have said there why."""
+    cases = [case for case in store.cases.open() if case.ticket and case.state == "open"]
+    filed = store.outbox.tickets(case.key for case in cases)
+    for case in cases:
+        yield from ((replace(case, ticket=ref), True) for ref in filed.get(case.key, ()) if ref != case.ticket)
+        yield case, False
 
 
 def _bounded(lines: Sequence[str], what: str) -> list[str]:

@@ -56,6 +56,7 @@ def import_files(config: Config, path: Path) -> Imported:
             seal=call_sealer(declared, key),
             now=lambda: datetime.now(UTC),
             by=collector.fingerprint(),
+            once=True,
         )
     notes = tuple(f"{number:,} records: {why}" for why, number in found.strange.items())
     return Imported(str(path), found.new, found.events, (*found.gaps, *found.lasting), notes)

@@ -17,11 +17,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from agent.model import Entry, Gap
+from agent.model import Entry, Gap, Scope
 from agent.store import Journal, Kept, StoreError
 from agent.trail.coverage import CONTROLS
 from agent.trail.entries import Reader
-from agent.trail.source import LOOKBACK, Delivery, Feed, Window
+from agent.trail.source import LOOKBACK, TYPE, Delivery, Feed, Window
 
 FEEDS_AT_ONCE = 16
 REFUSED_KEPT = 500
@@ -128,20 +128,23 @@ def ingest(
     now: Callable[[], datetime],
     by: str = "",
     behind: Journal | None = None,
-    mark: Callable[[Sequence[Entry]], None] = lambda _: None,
+    mark: Callable[[Sequence[Entry], bool], None] = lambda *_: None,
+    once: bool = False,
 ) -> Ingested:
     """Reads every feed from where it stood into `journal`. Raises StoreError; what a feed cannot read is a gap.
 
     `seal` takes secrets out of an entry; `now` is asked when a delivery is kept. `by` tells this reader from those that
     would digest differently. `behind`: the journal that a dry run goes on from; feeds that drain are then skipped.
-    `mark` is told of entries before they are kept.
+    `mark` is told of entries before they are kept, and whether they came through a queue, which brings what is of any
+    age. `once`: nobody reads these feeds again by themselves.
     """
     read = [feed for feed in feeds if behind is None or not feed.drains]
     skipped = tuple(feed.name for feed in feeds if feed not in read)
     if not read:
         return Ingested(skipped=skipped)
-    if behind is None:
-        journal.recount(by, start - LOOKBACK, [feed.name for feed in read if not feed.drains])
+    again = [feed.name for feed in read if not (once or feed.drains)]
+    if behind is None and again:
+        journal.recount(by, start - LOOKBACK, again)
     flow = _Flow()
     refused, gaps, lasting = _Refused(), list[Gap](), list[Gap]()
     new, events = 0, 0
@@ -150,9 +153,9 @@ def ingest(
         pumps = [threads.submit(flow.pump, feed, window) for feed, window in windows]
         try:
             for feed, delivery in flow.deliveries(len(read)):
-                kept, passing = _digested(delivery, reader, seal, refused)
+                kept, passing = _digested(feed, delivery, reader, seal, refused, once=once or feed.drains)
                 with _given_back(delivery, flow):
-                    mark(kept.entries)
+                    mark(kept.entries, feed.drains)
                     new += journal.keep(feed.name, kept, now(), by)
                 events += sum(tally.events for tally in kept.tallies)
                 gaps += passing
@@ -185,15 +188,24 @@ def _checkpoints(feed: Feed, journal: Journal, behind: Journal | None, by: str) 
     return {**(behind.checkpoints(feed.name, by) if behind else {}), **journal.checkpoints(feed.name, by)}
 
 
-def _digested(delivery: Delivery, reader: Reader, seal: Sealer, refused: _Refused) -> tuple[Kept, list[Gap]]:
+def _digested(
+    feed: Feed, delivery: Delivery, reader: Reader, seal: Sealer, refused: _Refused, *, once: bool
+) -> tuple[Kept, list[Gap]]:
     """What is kept of a delivery, and its gaps that are of this reading alone."""
+    reader.begin(once=once)
     entries: list[Entry] = []
     lasting = list(delivery.lasting)
     passing: list[Gap] = []
+    old = 0
     for blob in delivery.blobs:
         sifted = reader.sift(blob)
         entries += map(seal, sifted.entries)
         (passing if isinstance(blob, Gap) else lasting).extend(sifted.gaps)
+        old += sifted.old
+    if old and feed.drains:
+        # One gap however many come: whoever may write to the queue may send any number.
+        why = f"{feed.name}: calls older than anything is kept ([trail] keep) came through it, and nobody judged them"
+        lasting.append(Gap(Scope(type=TYPE, id=feed.name), why))
     tallies, used = reader.tallies(), reader.key_use()
     kept = Kept(
         refused.bounded(entries),
@@ -202,6 +214,7 @@ def _digested(delivery: Delivery, reader: Reader, seal: Sealer, refused: _Refuse
         gaps=lasting,
         shard=delivery.shard,
         checkpoint=delivery.checkpoint,
+        once=once,
     )
     return kept, passing
 

@@ -182,6 +182,33 @@ def test_news_of_a_case_nobody_filed_files_it(store: Store) -> None:
     assert desk.tickets == {"T-1": ["q q changed by hand", "more"]}
 
 
+def test_a_ticket_that_somebody_closed_by_hand_is_followed_by_another(store: Store) -> None:
+    """What came of the case was planned while it had the first: the second is what is told on, and is closed."""
+    planned(store, Open(case("q")))
+    desk = Desk()
+    drained(store, desk)
+    (known,) = store.cases.open()
+    desk.close("T-1", "looks fine to me")
+    planned(store, Update(known, "more"))
+    planned(store, Update(known, "and more"))
+    desk.fails["T-2"] = DOWN
+    assert drained(store, desk).retried == 1
+    assert [one.ticket for one in store.cases.open()] == ["T-1"]
+    desk.fails.clear()
+    assert drained(store, desk, timedelta(minutes=1)).sent == 2
+    assert [one.ticket for one in store.cases.open()] == ["T-2"]
+    assert store.outbox.tickets([known.key, CaseKey("p")]) == {known.key: ("T-1", "T-2")}
+    # A scan that had read the case before that says nothing of its ticket.
+    planned(store, Update(known, "most"))
+    assert [one.ticket for one in store.cases.open()] == ["T-2"]
+    planned(store, Close(known, "put back"))
+    assert drained(store, desk, timedelta(minutes=1)).sent == 2
+    assert desk.tickets["T-2"] == ["q q changed by hand", "more", "and more", "most", "put back", "closed"]
+    assert desk.tickets["T-1"] == ["q q changed by hand", "looks fine to me", "closed"]
+    filed = [one.body["ref"] for one in store.ledger.events() if one.kind == "case.filed"]
+    assert filed == ["T-1", "T-2", "T-2", "T-2", "T-2"]
+
+
 def test_a_case_nobody_filed_has_nothing_to_close(store: Store) -> None:
     desk = Desk()
     planned(store, Open(case("q")))

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -256,6 +257,57 @@ def test_sources_side_by_side_converge(store: Store) -> None:
     assert found.new == 7
     assert trail_in(store) == trail_of(*STORY)
     assert all(world.acknowledged == list(range(len(STORY) * 3)) for world in worlds)
+
+
+@pytest.mark.parametrize("sources", [("queue",), ("bucket",), ("bucket", "queue"), ("imported", "bucket")])
+def test_another_reader_neither_loses_nor_doubles_what_was_counted(store: Store, sources: tuple[str, ...]) -> None:
+    """An upgrade, a new ticket pattern: what a queue brought is gone from it, and what a bucket has is read again.
+
+    The queue brings no reads, and is read first where both are read at once; one hour it alone tells of.
+    """
+    key = user() | {"accessKeyId": "AKIA2222222222222222"}
+    writes = [packed(record(at=f"{hour:02}:00:00", userIdentity=key)) for hour in range(8, 13)]
+    reads = [
+        packed(record("ListQueues", at=f"{hour:02}:30:00", readOnly=True, userIdentity=key)) for hour in range(8, 12)
+    ]
+    worlds = {name: World(writes if name == "queue" else [*writes[:4], *reads], name) for name in sources}
+
+    def read(by: str, *names: str) -> None:
+        queue = worlds["queue"] if "queue" in names else None
+
+        def bucket(window: Window) -> Iterator[Delivery]:
+            while queue is not None and len(queue.acknowledged) < len(queue.files):
+                time.sleep(0.001)
+            yield from worlds["bucket"].deliveries(window)
+
+        feeds = [
+            Feed(name, bucket) if name == "bucket" else worlds[name].feed(drains=name == "queue") for name in names
+        ]
+        given = {"seal": lambda one: one, "now": lambda: END, "by": by, "once": "imported" in names}
+        ingest(store.journal, feeds, Reader(SPECS), START, END, **given)
+
+    def told() -> tuple[list[int], list[int]]:
+        counts = [one.events for one in store.journal.tallies(START, END)]
+        return counts, [one.calls for one in store.journal.key_use(START.replace(hour=0))]
+
+    scanned = [name for name in sources if name != "imported"]
+    if "imported" in worlds:
+        read("one", "imported")
+    read("one", *scanned)
+    before = told()
+    assert (
+        before
+        == {
+            ("queue",): ([1] * 5, [5]),
+            ("bucket",): ([2] * 4, [8]),
+            ("bucket", "queue"): ([2] * 4 + [1], [8]),
+            ("imported", "bucket"): ([2] * 4, [8]),
+        }[sources]
+    )
+    if "queue" in worlds:
+        worlds["queue"].files = []
+    read("two", *scanned)
+    assert told() == before
 
 
 def test_a_feed_that_breaks_is_no_silence(store: Store) -> None:

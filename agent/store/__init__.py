@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
+from agent.store.brought import Brought, together
 from agent.store.cases import CaseRecord, Cases
 from agent.store.database import Database, Fenced, StoreError, open_database, version_of
 from agent.store.declarations import Declarations, Settings
@@ -29,6 +30,7 @@ from agent.store.tolerated import Uses
 from agent.store.units import Unit, Units, UnitSpec
 
 __all__ = [
+    "Brought",
     "CaseRecord",
     "Entry",
     "Event",
@@ -54,6 +56,7 @@ __all__ = [
     "UnitSpec",
     "Verification",
     "connect",
+    "together",
     "version_of",
 ]
 

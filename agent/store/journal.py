@@ -2,7 +2,8 @@
 
 Hides that a delivery and its checkpoint are kept in one transaction: a process killed at any point has kept both or
 neither, and what comes twice is kept once. A reader is told by its fingerprint: what another one read (an older
-version, other ticket patterns) is read again where its source still has it, and replaced.
+version, other ticket patterns) is read again where its source still has it, and replaced. What a source had but once
+is counted beside what can be counted again.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, or_, select, text, update
 
 from agent.model import Entry, Gap, KeyUse, Tally
 from agent.store import schema
+from agent.store.brought import NAME as BROUGHT
+from agent.store.brought import Brought, brought, note
 from agent.store.codec import decode, digest, encode
 from agent.store.database import Database, fetch_in
 
@@ -28,6 +31,7 @@ _keys = schema.trail_keys
 _gaps = schema.trail_gaps
 _checkpoints = schema.trail_checkpoints
 
+_KEEP_LOCK = 0x44726676
 _LONGEST = 200  # characters that are a key by themselves: an event id has 36, an action fewer than 100
 _PAGE = 1_000
 _NOBODY = ""
@@ -50,6 +54,8 @@ class Kept:
     shard: str = ""
     checkpoint: Mapping[str, Any] | None = None
     """Where the shard goes on; None: as before."""
+    once: bool = False
+    """Nobody will read it again: its source has it no longer, or is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,14 @@ class Journal:
         Raises StoreError, and has then kept nothing. Of two copies of one event the fuller stays, whichever came first.
         """
         with self.database.write() as connection:
+            _lock(connection)
             new = _keep_entries(connection, kept.entries, reader)
-            _add_tallies(connection, kept.tallies)
-            _add_key_use(connection, kept.key_use)
+            _add_tallies(connection, kept.tallies, once=kept.once)
+            _add_key_use(connection, kept.key_use, once=kept.once)
             _keep_gaps(connection, feed, kept.gaps, at)
             if kept.checkpoint is not None:
                 _move(connection, feed, kept, at, reader)
+            note(connection, feed, kept.entries, kept.tallies, at)
         return new
 
     def checkpoints(self, feed: str, reader: str = "") -> Mapping[str, Mapping[str, Any]]:
@@ -90,28 +98,39 @@ class Journal:
             return {row.shard: json.loads(row.body) for row in connection.execute(query)}
 
     def recount(self, reader: str, since: datetime, feeds: Iterable[str]) -> bool:
-        """Drops the counts of the hours from `since` on where another reader read last; whether one did.
+        """Drops what `feeds` counted of the hours from `since` on where another reader read one of them last; whether
+        one did.
 
-        To be asked before the first delivery is read: all of those hours is then read again, and with them the gaps of
-        `feeds`, which are those that will be read and can be read again. What others left stays: a message is gone
-        from its queue, an imported file is not looked for.
+        `feeds` are all that can be read again, and will be: to be asked before the first delivery of theirs, which
+        brings these hours again, and their gaps. What others left stays: a message is gone from its queue, an imported
+        file is not looked for.
         """
-        if all(one.reader in (reader, _NOBODY) for one in self.positions()):
+        its = set(feeds)
+        if all(one.reader in (reader, _NOBODY) for one in self.positions() if one.feed in its):
             return False
         with self.database.write() as connection:
-            connection.execute(delete(_hours).where(_hours.c.hour >= since))
-            connection.execute(delete(_keys).where(_keys.c.day >= since))
-            connection.execute(delete(_gaps).where(_gaps.c.found_at >= since, _gaps.c.feed.in_(list(feeds))))
-            connection.execute(update(_checkpoints).values(reader=_NOBODY))
+            _lock(connection)
+            for table, counted, old in (
+                (_hours, _hours.c.events, _hours.c.hour >= since),
+                (_keys, _keys.c.calls, _keys.c.day >= since),
+            ):
+                connection.execute(delete(table).where(old, counted == 0))
+                connection.execute(update(table).where(old).values(again=0))
+            connection.execute(delete(_gaps).where(_gaps.c.found_at >= since, _gaps.c.feed.in_(its)))
+            connection.execute(update(_checkpoints).where(_checkpoints.c.feed.in_(its)).values(reader=_NOBODY))
         return True
 
     def positions(self) -> tuple[Position, ...]:
         """Every shard of every feed that was ever read, by name."""
-        query = select(_checkpoints).where(_checkpoints.c.feed != ASIDE)
+        query = select(_checkpoints).where(_checkpoints.c.feed.not_in((ASIDE, BROUGHT)))
         query = query.order_by(_checkpoints.c.feed, _checkpoints.c.shard)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
         return tuple(Position(row.feed, row.shard, row.kept_at, json.loads(row.body), row.reader) for row in rows)
+
+    def brought(self) -> tuple[Brought, ...]:
+        """What each feed brought last, and since when others bring what it does not."""
+        return brought(self.database)
 
     def entries(
         self, since: datetime, until: datetime, sorts: Sequence[str] = (), *, newest_first: bool = False
@@ -140,6 +159,13 @@ class Journal:
             body = connection.scalar(select(_entries.c.body).where(_entries.c.event == _key(event)))
         return None if body is None else decode(Entry, body)
 
+    def named(self, events: Iterable[str]) -> tuple[Entry, ...]:
+        """Those of these events (ids) that are kept, oldest first."""
+        with self.database.read() as connection:
+            rows = fetch_in(connection, select(_entries.c.body, _entries.c.event), _entries.c.event, map(_key, events))
+            found = [decode(Entry, row.body) for row in rows]
+        return tuple(sorted(found, key=lambda one: (one.time, one.event)))
+
     def times(self, events: Iterable[str]) -> Mapping[str, datetime]:
         """When those of these events (ids) happened that are kept."""
         ids = {_key(event): event for event in events}
@@ -167,11 +193,11 @@ class Journal:
         query = select(_hours).where(_hours.c.hour >= since, _hours.c.hour < until)
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(_hours.c.account, _hours.c.region, _hours.c.hour)).all()
-        return tuple(Tally(row.account, row.region, row.hour, row.events, row.newest) for row in rows)
+        return tuple(Tally(row.account, row.region, row.hour, max(row.events, row.again), row.newest) for row in rows)
 
     def heard_of(self, places: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """Which of some places, account and region, had an event in any hour that is kept."""
-        query = select(_hours.c.events).where(_hours.c.events > 0).limit(1)
+        query = select(_hours.c.hour).where(or_(_hours.c.events > 0, _hours.c.again > 0)).limit(1)
         with self.database.read() as connection:
             return frozenset(
                 place
@@ -184,7 +210,9 @@ class Journal:
         query = select(_keys).where(_keys.c.day >= since).order_by(_keys.c.key, _keys.c.day)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        return tuple(KeyUse(row.key, row.day, row.arn, row.account, row.calls, row.source_ip) for row in rows)
+        return tuple(
+            KeyUse(row.key, row.day, row.arn, row.account, max(row.calls, row.again), row.source_ip) for row in rows
+        )
 
     def gaps(self, since: datetime) -> tuple[Gap, ...]:
         """Gaps found at `since` or later."""
@@ -223,11 +251,17 @@ class Journal:
         return gone
 
 
-def _key(text: str) -> str:
-    """Text that fits an index entry: itself, or a digest of it."""
-    if len(text) <= _LONGEST:
-        return text
-    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+def _lock(connection: Connection) -> None:
+    """Nobody else keeps anything until the transaction ends: two that find the same missing would both put it there."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _KEEP_LOCK})
+
+
+def _key(name: str) -> str:
+    """What fits an index entry: the name itself, or a digest of it."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"sha256:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _keep_entries(connection: Connection, entries: Iterable[Entry], reader: str) -> int:
@@ -289,27 +323,35 @@ def _row(entry: Entry, reader: str) -> dict[str, Any]:
     return {"sort": entry.sort, "action": _key(entry.action), "time": entry.time, **kept}
 
 
-def _add_tallies(connection: Connection, tallies: Iterable[Tally]) -> None:
+def _add_tallies(connection: Connection, tallies: Iterable[Tally], *, once: bool) -> None:
     for tally in tallies:
         place = {"account": _key(tally.account), "region": _key(tally.region), "hour": tally.hour}
         row = _locked(connection, _hours, place)
+        counted = _counted(row, "events", tally.events, once=once)
         if row is None:
-            connection.execute(_hours.insert(), {**place, "events": tally.events, "newest": tally.newest})
+            connection.execute(_hours.insert(), {**place, **counted, "newest": tally.newest})
             continue
-        more = {"events": row.events + tally.events, "newest": max(row.newest, tally.newest)}
+        more = {**counted, "newest": max(row.newest, tally.newest)}
         connection.execute(update(_hours).where(*_at(_hours, place)).values(more))
 
 
-def _add_key_use(connection: Connection, used: Iterable[KeyUse]) -> None:
+def _add_key_use(connection: Connection, used: Iterable[KeyUse], *, once: bool) -> None:
     for one in used:
         place = {"key": one.key, "day": one.day}
         row = _locked(connection, _keys, place)
-        values = {"arn": one.arn, "account": one.account, "calls": one.calls, "source_ip": one.source_ip}
+        values = {"arn": one.arn, "account": one.account, "source_ip": one.source_ip}
+        values |= _counted(row, "calls", one.calls, once=once)
         if row is None:
             connection.execute(_keys.insert(), {**place, **values})
             continue
-        values |= {"calls": row.calls + one.calls}
         connection.execute(update(_keys).where(*_at(_keys, place)).values(values))
+
+
+def _counted(row: Any, name: str, more: int, *, once: bool) -> dict[str, Any]:
+    """What a row counts with some more, `name` being the column of what is counted once."""
+    found = {name: 0, "again": 0} if row is None else {name: row._mapping[name], "again": row.again}
+    its = name if once else "again"
+    return {**found, its: found[its] + more}
 
 
 def _keep_gaps(connection: Connection, feed: str, gaps: Iterable[Gap], at: datetime) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, not_, or_, select, update
 
 from agent.model import Action, CaseKey, Close, Held, Open, Update
 from agent.store import ledger, schema
 from agent.store.codec import decode, encode
-from agent.store.database import Database
+from agent.store.database import Database, fetch_in
 
 EntryState = Literal["waiting", "sending", "sent", "dead"]
 
@@ -119,13 +119,28 @@ class Outbox:
             values: dict[str, Any] = {"state": "sent", "remote_ref": bindparam("ref"), "error": "", "lease_until": None}
             its = [{"its_id": entry.id, "ref": ref} for entry, ref in ours]
             connection.execute(update(_outbox).where(_outbox.c.id == bindparam("its_id")).values(values), its)
-            opened = [(entry.action.case.key, ref) for entry, ref in ours if isinstance(entry.action, Open)]
-            if opened:
+            # News of a case whose ticket somebody closed by hand stand in a new one.
+            told = [(entry.action.case, ref) for entry, ref in ours if isinstance(entry.action, Open | Update)]
+            moved = [{"its_key": case.key, "ref": ref} for case, ref in told if case.ticket != ref]
+            if moved:
                 known_as = update(_cases).where(_cases.c.key == bindparam("its_key")).values(ticket=bindparam("ref"))
-                connection.execute(known_as, [{"its_key": key, "ref": ref} for key, ref in opened])
+                connection.execute(known_as, moved)
             events = [("case.filed", {"outbox": entry.dedup_key, "ref": ref}) for entry, ref in ours]
             ledger.append(connection, events, now)
         return len(ours)
+
+    def tickets(self, keys: Iterable[CaseKey]) -> Mapping[CaseKey, tuple[str, ...]]:
+        """Case → every ticket that something of it was filed in, the first one first: as far back as what was delivered
+        is kept (`[retention] work`)."""
+        query = select(_outbox.c.case_key, _outbox.c.remote_ref, func.min(_outbox.c.id).label("first"))
+        query = query.where(_outbox.c.state == "sent", _outbox.c.remote_ref != "")
+        query = query.group_by(_outbox.c.case_key, _outbox.c.remote_ref)
+        found: dict[CaseKey, list[str]] = {}
+        with self.database.read() as connection:
+            rows = fetch_in(connection, query, _outbox.c.case_key, keys)
+        for row in sorted(rows, key=lambda one: one.first):
+            found.setdefault(row.case_key, []).append(row.remote_ref)
+        return {key: tuple(refs) for key, refs in found.items()}
 
     def retry(self, entry: Entry, error: str, next_at: datetime) -> bool:
         """It could not be filed now: again from `next_at` on. False as in `sent`."""
@@ -241,7 +256,7 @@ def _held(connection: Connection, entries: Sequence[Entry]) -> set[int]:
 
 def _entry(row: Mapping[Any, Any]) -> Entry:
     action: Any = decode(object, row["payload"])
-    if row["ticket"] and not action.case.ticket:
+    if row["ticket"]:  # the payload's may be the one that the case had before
         action = replace(action, case=replace(action.case, ticket=row["ticket"]))
     return Entry(
         id=row["id"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, select, update
 
 from agent.model import Action, FindingId, Hit, Key, StateRead, Status
 from agent.store import cases, findings, ledger, looks, policy, readings, schema, states, tolerated, units
@@ -105,13 +105,13 @@ class Scans:
         with self.database.write() as connection:
             connection.execute(update(_scans).where(_scans.c.run_id == run_id).values(values))
 
-    def last(self, limit: int = 20, kind: ScanKind | None = None) -> tuple[Scan, ...]:
-        """The scans begun last (with `kind`, of that kind), newest first."""
+    def last(self, limit: int = 20, kind: ScanKind | None = None, *, ended: bool = False) -> tuple[Scan, ...]:
+        """The scans begun last (with `kind`, of that kind; `ended`: of those that did not die), newest first."""
         columns = [column for column in _scans.c if column.name != "document"]
         query = select(*columns) if kind is None else select(*columns).where(_scans.c.kind == kind)
-        query = query.order_by(ahead(_scans.c.started_at), _scans.c.started_at.desc(), _scans.c.run_id.desc())
+        query = query.where(_scans.c.finished_at.is_not(None)) if ended else query
         with self.database.read() as connection:
-            return tuple(Scan(**row._mapping) for row in connection.execute(query.limit(limit)))
+            return tuple(Scan(**row._mapping) for row in newest(connection, query, _scans.c.started_at, limit))
 
     def looks_since(self, at: datetime) -> tuple[tuple[datetime, bytes], ...]:
         """What scans of a part of the estate that ended after `at` have told: when they ended, and their documents,
@@ -136,9 +136,7 @@ class Scans:
         query = select(_scans.c.document).where(_scans.c.finished_at.is_not(None))
         query = query.where(_scans.c.kind == "whole" if run_id is None else _scans.c.run_id == run_id)
         with self.database.read() as connection:
-            ended = _scans.c.finished_at
-            query = query.order_by(ahead(ended), ended.desc(), _scans.c.run_id.desc()).limit(1)
-            kept: bytes | None = connection.scalar(query)
+            kept = next((row.document for row in newest(connection, query, _scans.c.finished_at, 1)), None)
         return None if kept is None else self._whole(Joined(self.database, DOCUMENTS), kept)
 
     def _whole(self, joined: Joined, kept: bytes) -> bytes:
@@ -217,9 +215,15 @@ def _kept(connection: Connection, scan: ScanCommit) -> bytes:
     return kept.encode()
 
 
-def ahead(time: ColumnElement[Any]) -> ColumnElement[int]:
-    """Last in order comes what by our clock has not happened yet: a clock that was wrong wrote it."""
-    return case((time > datetime.now(UTC), 1), else_=0)
+def newest(connection: Connection, query: Select[Any], time: ColumnElement[Any], limit: int) -> list[Any]:
+    """So many rows of a query of scans, the last by `time`, which none of them lacks, first; found by the index there
+    is on it. Last of all comes what by our clock has not happened yet: a clock that was wrong wrote it."""
+    now, rows = datetime.now(UTC), list[Any]()
+    ordered = query.order_by(time.desc(), _scans.c.run_id.desc())
+    for some in (ordered.where(time <= now), ordered.where(time > now)):
+        if len(rows) < limit:
+            rows += connection.execute(some.limit(limit - len(rows))).all()
+    return rows
 
 
 def _ended(scan: ScanCommit) -> tuple[str, ledger.Body]:

@@ -6,7 +6,6 @@ Hides that SQLite can be told to be strict about types.
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -49,6 +48,8 @@ scans = Table(
     Column("read_at", Time),
     Index("scans_finished", "finished_at"),
     Index("scans_of_kind", "kind", "finished_at"),
+    Index("scans_begun", "started_at"),
+    Index("scans_begun_of_kind", "kind", "started_at"),
     sqlite_strict=_STRICT,
 )
 
@@ -127,6 +128,8 @@ verdicts = Table(
     Column("body", Text, nullable=False),
     Column("inputs_sha256", ForeignKey(inputs.c.sha256), nullable=False),
     Index("verdicts_of_finding", "finding_id"),
+    Index("verdicts_of_run", "run_id"),
+    Index("verdicts_from", "inputs_sha256"),
     sqlite_strict=_STRICT,
 )
 
@@ -158,6 +161,7 @@ states = Table(
     Column("body", Packed, nullable=False),
     Index("states_of_stack", "stack", "current"),
     Index("states_read", "last_read"),
+    Index("states_of_run", "run_id"),
     sqlite_strict=_STRICT,
 )
 
@@ -241,8 +245,11 @@ trail_hours = Table(
     Column("account", Words, primary_key=True),
     Column("region", Words, primary_key=True),
     Column("hour", Time, primary_key=True),
+    # Once for all: of sources that do not have them any longer, and all that version 4 counted.
     Column("events", Integer, nullable=False),
     Column("newest", Time, nullable=False),
+    # Of sources that still have them. Many events are in both: the larger number is how many there were.
+    Column("again", Integer, nullable=False, server_default="0"),
     sqlite_strict=_STRICT,
 )
 
@@ -255,6 +262,7 @@ trail_keys = Table(
     Column("account", Words, nullable=False),
     Column("calls", Integer, nullable=False),
     Column("source_ip", Words, nullable=False),
+    Column("again", Integer, nullable=False, server_default="0"),
     sqlite_strict=_STRICT,
 )
 
@@ -381,18 +389,5 @@ reports = Table(
     Index("reports_kind", "kind", "ends"),
     sqlite_strict=_STRICT,
 )
-
-SINCE: dict[int, tuple[Table, ...]] = {
-    2: (states,),
-    3: (trail_entries, trail_names, trail_hours, trail_keys, trail_gaps, trail_checkpoints),
-    4: (declarations, settings, tolerated_hits, policy_files),
-    5: (leadership, jobs, looks, reports, pieces, document_pieces),
-}
-"""Version of the schema → the tables it brought."""
-
-ADDED: dict[int, tuple[Column[Any] | Index, ...]] = {
-    5: (scans.c.kind, scans.c.read_at, *(one for one in scans.indexes if one.name == "scans_of_kind")),
-}
-"""Version of the schema → the columns and indexes it added to tables that were there; a column has a default."""
 
 APPEND_ONLY = (events, verdicts, pieces, inputs, declarations, settings, policy_files)

@@ -5,14 +5,37 @@ Hides the differences of the two engines: triggers that keep a table append-only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Column, Connection, Index, Table, inspect, select, text
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from agent.store.schema import ADDED, APPEND_ONLY, APPLICATION_ID, METADATA, SINCE, VERSION, marker
+from agent.store import schema
+from agent.store.schema import APPEND_ONLY, APPLICATION_ID, METADATA, VERSION, marker
+
+SINCE: Mapping[int, tuple[Table, ...]] = {
+    2: (schema.states,),
+    3: (
+        schema.trail_entries,
+        schema.trail_names,
+        schema.trail_hours,
+        schema.trail_keys,
+        schema.trail_gaps,
+        schema.trail_checkpoints,
+    ),
+    4: (schema.declarations, schema.settings, schema.tolerated_hits, schema.policy_files),
+    5: (schema.leadership, schema.jobs, schema.looks, schema.reports, schema.pieces, schema.document_pieces),
+}
+"""Version of the schema → the tables it brought."""
+
+_COLUMNS: Mapping[int, tuple[Column[Any], ...]] = {
+    5: (schema.scans.c.kind, schema.scans.c.read_at, schema.trail_hours.c.again, schema.trail_keys.c.again),
+}
+_INDEXES: Mapping[int, tuple[str, ...]] = {
+    5: ("scans_of_kind", "scans_begun", "scans_begun_of_kind", "verdicts_of_run", "verdicts_from", "states_of_run"),
+}
 
 _GUARD = """
 CREATE FUNCTION driftwarden_append_only() RETURNS trigger LANGUAGE plpgsql AS
@@ -50,20 +73,27 @@ def upgrade(connection: Connection, version: int) -> None:
     steps = range(version + 1, VERSION + 1)
     missing = [table for number in steps for table in SINCE.get(number, ())]
     METADATA.create_all(connection, tables=missing, checkfirst=False)
-    for added in (one for number in steps for one in ADDED.get(number, ())):
-        _add(connection, added)
+    for one in (one for number in steps for one in added(number)):
+        if one.table not in missing:
+            _add(connection, one)
     connection.execute(marker.update().values(version=VERSION))
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     _guard(connection, [table for table in missing if table in APPEND_ONLY])
 
 
-def _add(connection: Connection, added: Column[Any] | Index) -> None:
-    if isinstance(added, Index):
-        connection.execute(CreateIndex(added))
+def added(version: int) -> tuple[Column[Any] | Index, ...]:
+    """What that version of the schema added to tables that were there; a column has a default."""
+    indexes = {str(index.name): index for table in METADATA.tables.values() for index in table.indexes}
+    return (*_COLUMNS.get(version, ()), *(indexes[name] for name in _INDEXES.get(version, ())))
+
+
+def _add(connection: Connection, one: Column[Any] | Index) -> None:
+    if isinstance(one, Index):
+        connection.execute(CreateIndex(one))
         return
-    described = CreateColumn(added).compile(dialect=connection.dialect)
-    connection.execute(text(f"ALTER TABLE {added.table.name} ADD COLUMN {described}"))
+    described = CreateColumn(one).compile(dialect=connection.dialect)
+    connection.execute(text(f"ALTER TABLE {one.table.name} ADD COLUMN {described}"))
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def _told(gaps: list[Gap]) -> list[Gap]:
     told = dict.fromkeys(gaps[:_TOLD], 0)
     for gap in gaps[_TOLD:]:
         alike = next(one for one in gaps if (one.scope, one.cause) == (gap.scope, gap.cause))
-        told[alike] = told.get(alike, 0) + 1
+        told[alike] = told[alike] + 1 if alike in told else 0
     return [
         replace(one, why=f"{one.why} (and {more} more like it)", times=one.times + more) if more else one
         for one, more in told.items()

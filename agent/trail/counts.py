@@ -68,9 +68,14 @@ class Counts:
     """What was counted since it was last asked."""
 
     def __init__(self) -> None:
-        self._seen = Seen()
+        self._seen_of = {once: Seen() for once in (False, True)}
+        self._seen = self._seen_of[False]
         self._counts: dict[tuple[str, str, str], list[Any]] = {}
         self._used: dict[tuple[str, str], KeyUse] = {}
+
+    def begin(self, *, once: bool) -> None:
+        """What follows is of sources that give it but `once`, or of others: an event of both is counted in each."""
+        self._seen = self._seen_of[once]
 
     def add(self, batch: list[Record]) -> None:
         """Counts the records that are not delivered again."""

@@ -58,6 +58,8 @@ class Sifted:
     entries: tuple[Entry, ...]
     gaps: tuple[Gap, ...]
     """What of it could not be read, decoded or placed in time."""
+    old: int = 0
+    """How many of its records matter and were not kept, since nothing as old is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,12 @@ class Reader:
         self._most = most
         self._counts = Counts()
         self._strange: Counter[str] = Counter()
+        self._old = 0
         self._callers: dict[tuple[Any, ...], _Caller] = {}
+
+    def begin(self, *, once: bool) -> None:
+        """See `Counts.begin`."""
+        self._counts.begin(once=once)
 
     def sift(self, blob: Blob | Gap) -> Sifted:
         """The entries of one file, and its gaps. Never raises."""
@@ -181,6 +188,7 @@ class Reader:
         entries: list[Entry] = []
         gaps: list[Gap] = []
         untimed: list[str] = []
+        before = self._old
         for batch in decode.batches(blob):
             if isinstance(batch, Gap):
                 gaps.append(batch)
@@ -194,7 +202,7 @@ class Reader:
         if len(entries) >= self._most:
             why = f"{blob.name}: {self._most} entries taken of one file, what follows them is not read"
             gaps.append(Gap(blob.scope, why, cause="unreadable"))
-        return Sifted(tuple(entries), tuple(gaps))
+        return Sifted(tuple(entries), tuple(gaps), self._old - before)
 
     def tallies(self) -> tuple[Tally, ...]:
         """How many events there were since the last call, by account, region and hour; starts again from nothing."""
@@ -227,6 +235,7 @@ class Reader:
             if time is None:
                 untimed.append(event)
             elif time < self._since:
+                self._old += 1
                 self._odd(TOO_OLD)
             elif (entry := self._entry(record, event, sort, time)) is not None:
                 entries.append(entry)

@@ -76,8 +76,10 @@ def assemble(
     verified: Mapping[Place, datetime] | None = None,
     read_at: datetime | None = None,
     memory: Memory | None = None,
+    late: Collection[str] = (),
 ) -> Trail:
     """The trail of [start, end] that entries make; those of the `LOOKBACK` before it count for sessions and controls.
+    Events that came `late` are of it, however long before it they were.
 
     `tallies` tell what silence is normal where they reach `coverage.HISTORY` back, and where they reach past `end` of
     events that were of the future at `read_at`, when reading had ended. `gaps` are what was not read;
@@ -92,7 +94,8 @@ def assemble(
     controls = [change for change in made if change.action in CONTROLS]
     counted = merged(tallies)
     hours = [tally for tally in counted if start.replace(minute=0, second=0, microsecond=0) <= tally.hour < end]
-    refused = [told.change(call) for call in _calls(_inside(by_sort["denied"], start))]
+    inside = _Inside(start, frozenset(late))
+    refused = [told.change(call) for call in inside.calls(by_sort["denied"])]
     if memory:
         memory.keep(told.now)
     events = sum(tally.events for tally in hours)
@@ -104,19 +107,17 @@ def assemble(
     return Trail(
         start,
         end,
-        tuple(change for change in made if change.time >= start),
+        tuple(change for change in made if inside.holds(change.time, change.event_ids)),
         events=events,
         denied=len(refused),
-        failed=len(list(_calls(_inside(by_sort["failed"], start)))),
+        failed=len(list(inside.calls(by_sort["failed"]))),
         newest_event=max((tally.newest for tally in hours), default=None),
         gaps=_sorted(found),
-        sessions=tuple(sorted((told.session(one) for one in _begun(issued, start)), key=_order)),
-        state_writes=tuple(
-            sorted((told.change(call) for call in _calls(_inside(by_sort["state"], start))), key=_order)
-        ),
+        sessions=tuple(sorted((told.session(one) for one in _begun(issued, inside)), key=_order)),
+        state_writes=tuple(sorted(map(told.change, inside.calls(by_sort["state"])), key=_order)),
         coverage=covered(hours, verified),
         attempts=attempts(refused, {entry.event: entry.error for entry in by_sort["denied"].values()}),
-        sign_ins=tuple(sorted((told.sign_in(call) for call in _calls(_inside(by_sort["sign-in"], start))), key=_order)),
+        sign_ins=tuple(sorted(map(told.sign_in, inside.calls(by_sort["sign-in"])), key=_order)),
     )
 
 
@@ -166,14 +167,24 @@ def _ownership(entry: Entry) -> tuple[bool, bool, tuple[int, str]]:
     return entry.owned, entry.recipient != entry.caller.account, entry.fullness
 
 
-def _inside(entries: Mapping[str, Entry], start: datetime) -> dict[str, Entry]:
-    return {event: entry for event, entry in entries.items() if entry.time >= start}
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What is told of: all from `start` on, and the events that came `late`."""
+
+    start: datetime
+    late: frozenset[str]
+
+    def holds(self, at: datetime, events: Iterable[str]) -> bool:
+        return at >= self.start or not self.late.isdisjoint(events)
+
+    def calls(self, entries: Mapping[str, Entry]) -> Iterator[_Call]:
+        return _calls({event: entry for event, entry in entries.items() if self.holds(entry.time, (event,))})
 
 
-def _begun(issued: Sequence[Session], start: datetime) -> Iterator[Session]:
+def _begun(issued: Sequence[Session], inside: _Inside) -> Iterator[Session]:
     """Sessions that began in the interval, each once, without those that AWS's own services began."""
-    inside = (one for one in issued if one.time >= start)
-    yield from {one.event: one for one in sorted(inside) if one.caller.kind != "AWSService"}.values()
+    its = (one for one in issued if inside.holds(one.time, (one.event,)))
+    yield from {one.event: one for one in sorted(its) if one.caller.kind != "AWSService"}.values()
 
 
 @dataclass(slots=True)

@@ -1,18 +1,31 @@
 """What is kept longer than `[retention]` asks is dropped: work, and documents of scans. Never evidence.
 
-Hides how it is done beside everything else that writes: in small transactions, each of which may be the last.
+Hides how it is done beside everything else that writes: what is old is looked for without the store's lock, which most
+of the work is, and dropped in small transactions, each of which may be the last.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists, func, not_, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Delete,
+    Table,
+    Update,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from agent.config import Config, duration
 from agent.store import Store, StoreError, StoreLock, schema
@@ -82,14 +95,11 @@ def compacted(store: Store) -> int:
 
 def _documents(store: Store, work: datetime, documents: datetime) -> int:
     """Those of looks are many and say little; that of the last whole scan stays, however old it is."""
-    last = next((one.run_id for one in store.scans.last(50, kind="whole") if one.finished_at is not None), "")
+    last = next((one.run_id for one in store.scans.last(1, "whole", ended=True)), "")
     old = or_(_scans.c.finished_at < documents, (_scans.c.kind != "whole") & (_scans.c.finished_at < work))
     old_one = (_scans.c.document.is_not(None), old, _scans.c.run_id != last)
 
-    def forget(connection: Connection, ids: list[Any]) -> None:
-        connection.execute(update(_scans).where(_scans.c.run_id.in_(ids)).values(document=None))
-
-    return _in_steps(store, _scans.c.run_id, old_one, forget)
+    return _in_steps(store, _scans.c.run_id, old_one, update(_scans).values(document=None))
 
 
 def _left_nothing() -> ColumnElement[bool]:
@@ -99,24 +109,20 @@ def _left_nothing() -> ColumnElement[bool]:
 
 
 def _dropped(store: Store, table: Table, key: Column[Any], *old: ColumnElement[bool]) -> int:
-    def drop(connection: Connection, ids: list[Any]) -> None:
-        connection.execute(delete(table).where(key.in_(ids)))
-
-    return _in_steps(store, key, old, drop)
+    return _in_steps(store, key, old, delete(table))
 
 
-def _in_steps(
-    store: Store,
-    key: Column[Any],
-    old: tuple[ColumnElement[bool], ...],
-    act: Callable[[Connection, list[Any]], None],
-) -> int:
-    total = 0
+def _in_steps(store: Store, key: Column[Any], old: tuple[ColumnElement[bool], ...], act: Delete | Update) -> int:
+    """Acts on the rows that are `old`, in the order of their key: what stays is looked at once. How many there were."""
+    total, after = 0, None
     while True:
-        with store.database.write() as connection:
-            ids = list(connection.execute(select(key).where(*old).order_by(key).limit(_AT_ONCE)).scalars())
-            if ids:
-                act(connection, ids)
-        total += len(ids)
+        some = select(key).where(*old).order_by(key).limit(_AT_ONCE)
+        with store.database.read() as connection:
+            ids = connection.execute(some if after is None else some.where(key > after)).scalars().all()
+        if ids:
+            with store.database.write() as connection:
+                # Somebody may have come to need one since: a job is due again.
+                total += connection.execute(act.where(key.in_(ids), *old)).rowcount
+            after = ids[-1]
         if len(ids) < _AT_ONCE:
             return total

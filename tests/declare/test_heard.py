@@ -13,8 +13,8 @@ from night import CASE, GRANT, HOUR, MINUTE, NOW, call, ground, opened, seen
 from agent.config import Config
 from agent.declare import Ground, find, rules, write
 from agent.heard import Heard, listen
-from agent.model import Document, Review
-from agent.store import Store
+from agent.model import Document, Review, Update
+from agent.store import ScanCommit, Store
 from agent.tickets import Reply, TicketError
 
 LATER = NOW + 4 * HOUR
@@ -37,6 +37,8 @@ class System:
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
     silent: bool = False
     takes_nothing: bool = False
+    gone: str = ""
+    """A ticket that was deleted."""
     name: str = "fake"
 
     def reply(self, text: str, by: str = "dana.k", at: datetime = NOW + HOUR) -> None:
@@ -46,6 +48,8 @@ class System:
         self.asked.append((ref, since))
         if self.silent:
             raise TicketError("no answer within 10 s")
+        if ref == self.gone:
+            raise TicketError("no such issue", permanent=True)
         return tuple(self.written)
 
     def update(self, ref: str, note: str) -> None:
@@ -145,6 +149,28 @@ def test_a_system_that_is_silent_is_told(held: Ground, system: System, tmp_path:
     found = heard(held, system, tmp_path)
     assert found.taken == 0
     assert found.unread == tuple(f"replies in SEC-{n} were not read: no answer within 10 s" for n in (1, 2))
+
+
+def test_whoever_closed_the_ticket_by_hand_is_heard_in_it(held: Ground, system: System, tmp_path: Path) -> None:
+    """Its news stand in another since; of one that was deleted nothing is awaited."""
+    store = held.store
+    (case,) = store.cases.open()
+    for ref in ("SEC-1", "SEC-9"):
+        actions = (Update(case, f"news for {ref}"),)
+        store.scans.begin(f"filed in {ref}", NOW, "c", "r")
+        store.scans.commit(ScanCommit(f"filed in {ref}", NOW, "violations", b"{}", actions=actions))
+        filed = store.outbox.claim_some("filer", NOW, HOUR, 9)
+        assert store.outbox.sent_all([(one, ref) for one in filed], NOW) == len(filed) > 0
+    system.reply(FORM)
+    assert heard(held, system, tmp_path).unread == ()
+    assert [ref for ref, _ in system.asked] == ["SEC-1", "SEC-9"]
+    assert store.declarations.listed()[0].by.evidence == "SEC-1 1"
+    system.gone = "SEC-1"
+    assert heard(held, system, tmp_path).unread == ()
+    system.gone = "SEC-9"
+    assert heard(held, system, tmp_path).unread == ("replies in SEC-9 were not read: no such issue",)
+    system.gone, system.silent = "", True
+    assert len(heard(held, system, tmp_path).unread) == 2
 
 
 def test_only_open_cases_with_a_ticket_are_asked_for(store: Store, system: System, tmp_path: Path) -> None:

@@ -76,6 +76,36 @@ def test_a_new_reader_counts_anew(store: Store) -> None:
     assert [one.checkpoint for one in store.journal.positions()] == [{"at": 1}]
 
 
+def test_what_a_queue_brought_is_counted_for_good_and_the_rest_again(store: Store) -> None:
+    """Of an hour that both tell of, the one that knows more is believed: nearly all of it is in both."""
+    hours = [NOON + n * HOUR for n in range(3)]
+    of_queue = [Tally("1", "r", hour, 3, hour) for hour in hours[:2]]
+    of_bucket = [Tally("1", "r", hour, 5, hour) for hour in hours[1:]]
+    day = NOON.replace(hour=0)
+    use = [KeyUse("AKIA1", day, "arn", "1", 4), KeyUse("AKIA2", day, "arn", "1", 4)]
+    queue = Kept(tallies=of_queue, key_use=use[:1], gaps=[GAP], checkpoint={}, once=True)
+    bucket = Kept(tallies=of_bucket, key_use=use, gaps=[replace(GAP, why="bucket")], checkpoint={"at": 1})
+
+    def told() -> tuple[list[int], list[int]]:
+        counts = [one.events for one in store.journal.tallies(NOON, NOON + 9 * HOUR)]
+        return counts, [one.calls for one in store.journal.key_use(day)]
+
+    store.journal.keep("queue", queue, NOON, "one")
+    store.journal.keep("bucket", bucket, NOON, "one")
+    before = told()
+    assert before == ([3, 5, 5], [4, 4])
+    # Whoever reads the queue alone brings nothing back that it would drop.
+    assert not store.journal.recount("two", day, [])
+    assert told() == before
+    assert store.journal.recount("two", day, ["bucket"])
+    assert told() == ([3, 3], [4])
+    assert store.journal.heard_of([("1", "r")])
+    assert [gap.why for gap in store.journal.gaps(day)] == [GAP.why]
+    assert [(one.feed, one.reader) for one in store.journal.positions()] == [("bucket", ""), ("queue", "one")]
+    store.journal.keep("bucket", bucket, NOON, "two")
+    assert told() == before
+
+
 def test_counts_add_up_by_place_and_hour(store: Store) -> None:
     there = Tally("1", "eu-west-1", NOON, 3, NOON + timedelta(minutes=5))
     for tally in (there, replace(there, events=2, newest=NOON), replace(there, region="us-east-1")):
@@ -135,6 +165,65 @@ def test_each_shard_goes_on_where_its_last_delivery_ended(store: Store) -> None:
     store.journal.keep("other", Kept(checkpoint={"at": 9}), NOON)
     assert store.journal.checkpoints("feed") == {"a": {"at": 2}, "b": {"at": 1}}
     assert [(one.feed, one.shard) for one in store.journal.positions()] == [("feed", "a"), ("feed", "b"), ("other", "")]
+
+
+ACCOUNT = "123456789012"
+
+
+def change(event: str, at: datetime, region: str = "eu-west-1", **fields: Any) -> Entry:
+    return entry(event, time=at, account=ACCOUNT, recipient=ACCOUNT, region=region, **fields)
+
+
+def stands(store: Store) -> dict[str, tuple[datetime | None, datetime | None]]:
+    return {one.feed: (one.newest, one.missed) for one in store.journal.brought()}
+
+
+def test_what_a_feed_brought_last_and_what_others_brought_since(store: Store) -> None:
+    day = 24 * HOUR
+    store.journal.keep("queue", Kept(checkpoint={}), NOON)
+    assert stands(store) == {"queue": (None, None)}
+    store.journal.keep("queue", Kept([change("a", NOON)]), NOON)
+    store.journal.keep("bucket", Kept([change("a", NOON)]), NOON + HOUR)
+    store.journal.keep("queue", Kept(checkpoint={}), NOON + day)
+    assert stands(store) == {"queue": (NOON, None), "bucket": (NOON, None)}
+    # What only counts, failed, or happened elsewhere, need not come through the queue.
+    read = Tally(ACCOUNT, "eu-west-1", NOON + HOUR, 9, NOON + HOUR)
+    others = [change("b", NOON + 2 * HOUR, "us-east-1"), change("c", NOON + 3 * HOUR, sort="denied")]
+    store.journal.keep("bucket", Kept(others, [read]), NOON + 4 * HOUR)
+    assert stands(store) == {"queue": (NOON, None), "bucket": (NOON + 3 * HOUR, None)}
+    for hour in (6, 5):
+        store.journal.keep("lookup://1/eu-west-1", Kept([change(f"{hour}", NOON + hour * HOUR)]), NOON + 9 * HOUR)
+    missed = NOON + 6 * HOUR  # the first of them that was noticed
+    assert stands(store)["queue"] == (NOON, missed)
+    assert stands(store)["lookup"] == (missed, None)
+    store.journal.keep("queue", Kept([change("5", NOON + 5 * HOUR)]), NOON + 9 * HOUR)
+    assert stands(store)["queue"] == (NOON + 5 * HOUR, missed)
+    store.journal.keep("queue", Kept([change("6", NOON + 6 * HOUR)]), NOON + 9 * HOUR)
+    assert stands(store)["queue"] == (missed, None)
+    assert [one.feed for one in store.journal.positions()] == ["queue"]
+
+
+def test_an_event_of_the_future_does_not_hide_the_silence_after_it(store: Store) -> None:
+    store.journal.keep("queue", Kept([change("a", NOON + 9_999 * HOUR)]), NOON)
+    store.journal.keep("bucket", Kept([change("b", NOON + HOUR)]), NOON + HOUR)
+    assert stands(store) == {"queue": (NOON, NOON + HOUR), "bucket": (NOON + HOUR, None)}
+
+
+@pytest.mark.parametrize(("days", "told"), [(29, True), (31, False)], ids=str)
+def test_a_region_that_a_source_brought_nothing_of_for_a_month_is_not_expected_of_it(
+    store: Store, days: int, told: bool
+) -> None:
+    later = NOON + days * 24 * HOUR
+    store.journal.keep("queue", Kept([change("a", NOON)]), NOON)
+    store.journal.keep("queue", Kept([change("b", later - HOUR, "us-east-1")]), later - HOUR)
+    store.journal.keep("bucket", Kept([change("c", later)]), later)
+    assert stands(store)["queue"] == (later - HOUR, later if told else None)
+
+
+@pytest.mark.parametrize("account", ["", "nobody", "1" * 13])
+def test_what_comes_from_no_account_is_nothing_that_was_brought(store: Store, account: str) -> None:
+    store.journal.keep("queue", Kept([entry(recipient=account, region="eu-west-1")]), NOON)
+    assert stands(store) == {"queue": (None, None)}
 
 
 def test_a_delivery_that_cannot_be_kept_whole_is_not_kept(store: Store) -> None:

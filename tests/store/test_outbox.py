@@ -47,7 +47,7 @@ def test_what_follows_waits_for_the_opening_and_knows_the_ticket(store: Store) -
     update = claimed(store)
     assert Update(case(ticket="issue7"), "more") == update.action
     assert store.outbox.claim("filer", NOW, LEASE) is None
-    store.outbox.sent(update, "issue7#2", NOW)
+    store.outbox.sent(update, "issue7", NOW)
     assert Close(case(ticket="issue7"), "put back") == claimed(store).action
 
 

@@ -4,15 +4,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from contextlib import closing
 from pathlib import Path
 
 import older
 import pytest
-from story import NOW, finding, scan
+from story import HOUR, NOW, finding, scan
 
-from agent.model import FindingId
-from agent.store import Head, StoreError, connect, schema, version_of
+from agent.model import FindingId, KeyUse, Tally
+from agent.store import Head, Kept, StoreError, connect, schema, version_of
 from agent.upkeep import verify
 
 WRITTEN = Path(__file__).with_name("version_4.sql")
@@ -47,6 +48,33 @@ def test_a_store_of_version_4(version_4: Path) -> None:
     kept = version_4.with_name("store.db.version-4")
     assert (dumped(kept), kept.stat().st_mode & 0o777) == (before, 0o600)
     assert version_of(f"sqlite:///{version_4}") == schema.VERSION
+
+
+def test_what_version_4_counted_is_neither_lost_nor_doubled(version_4: Path) -> None:
+    """It did not say what came through a queue. The upgrade reads again what a bucket still has."""
+    row = "('1', 'r', '2026-11-22T10:00:00.000000+00:00', 5, '2026-11-22T10:01:00.000000+00:00')"
+    use = "('AKIA1', '2026-11-22T00:00:00.000000+00:00', 'arn', '1', 5, '')"
+    at = f"'2026-11-22T10:00:00.000000+00:00', 'of version 4', x'{zlib.compress(b'{}').hex()}'"
+    with closing(sqlite3.connect(version_4)) as old:
+        old.execute(f"INSERT INTO trail_hours VALUES {row}")
+        old.execute(f"INSERT INTO trail_keys VALUES {use}")
+        old.execute(f"INSERT INTO trail_checkpoints VALUES ('bucket', '', {at})")
+        old.commit()
+    with connect(f"sqlite:///{version_4}") as store:
+
+        def told() -> list[int]:
+            tallies, used = store.journal.tallies(NOW, NOW + HOUR), store.journal.key_use(NOW - 10 * HOUR)
+            return [*(one.events for one in tallies), *(one.calls for one in used)]
+
+        assert told() == [5, 5]
+        assert store.journal.recount("of now", NOW - 20 * HOUR, ["bucket"])
+        assert told() == [5, 5]
+        day = NOW.replace(hour=0)
+        kept = Kept(tallies=[Tally("1", "r", NOW, 5, NOW)], key_use=[KeyUse("AKIA1", day, "arn", "1", 5)])
+        store.journal.keep("bucket", kept, NOW, "of now")
+        assert told() == [5, 5]
+        store.journal.keep("bucket", kept, NOW, "of now")
+        assert told() == [10, 10]
 
 
 def dumped(path: Path) -> list[str]:

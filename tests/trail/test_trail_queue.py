@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from trail_records import ACCOUNT, END, REGION, SPECS, START, packed, record
 
-from agent.model import Gap
+from agent.model import Gap, Scope
 from agent.trail import bus, notified
+from agent.trail.batch import Batch
 from agent.trail.entries import Reader
 from agent.trail.source import Blob, Delivery, Feed, Window
 
@@ -220,6 +221,17 @@ def test_many_such_messages_are_told_as_a_number(queue: Queue) -> None:
     assert sum("(and 30 more like it)" in gap.why for gap in lasting) == 1
     assert sum(gap.times for gap in lasting) == 40
     assert queue.left() == 0
+
+
+def test_each_message_is_counted_once_whichever_place_it_is_of() -> None:
+    batch = Batch()
+    for number in range(14):
+        account = "222222222222" if number in (11, 13) else "111111111111" if number == 12 else "*"
+        batch.miss(Gap(Scope(account=account, id="queue"), f"message {number}", cause="poison"), lasting=True)
+    told = {gap.why: gap.times for gap in batch.deliver().lasting}
+    assert told.pop("message 0 (and 1 more like it)") == 2
+    assert told.pop("message 11 (and 1 more like it)") == 2
+    assert told == {f"message {number}": 1 for number in (*range(1, 10), 12)}
 
 
 @pytest.mark.parametrize("kind", ["notified", "bus"])
