@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import shutil
 import subprocess
@@ -92,6 +93,15 @@ def verify(statement: bytes, signature: str, signers: Path, at: datetime) -> str
             if _run(question, statement, _VERIFY_SECONDS).returncode:
                 raise SigningError(f"{revoked}: the key of {clean(principals[0], 100)} is revoked, or this is no list")
     return ",".join(principals)
+
+
+def fingerprint(signature: str) -> str:
+    """Of the public key in an armoured signature that counted, as `ssh-keygen -l` prints it."""
+    lines = (line for line in signature.splitlines() if not line.startswith("-"))
+    data = base64.b64decode("".join(lines))
+    begins = len(b"SSHSIG") + 8  # its version and the key's length stand between
+    key = data[begins : begins + int.from_bytes(data[begins - 4 : begins])]
+    return f"SHA256:{base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip('=')}"
 
 
 def check_files(signers: Path) -> None:

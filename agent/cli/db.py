@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.upkeep import Verified
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_LONGEST_LINE = 2_000
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -105,8 +106,14 @@ def verify_(backup: Path | None, head: str | None, config: str, output: str) -> 
 @command.command("restore", short_help="Put a backup in the place of the store.")
 @click.argument("backup", type=_FILE)
 @click.option("--agreed", type=_FOLDER, help="Folder of files that `db agree` wrote, where the store itself is lost.")
+@click.option(
+    "--old-keys-lost",
+    is_flag=True,
+    help="Where the store is lost, and keys of the time of BACKUP too: two who sign by today's configuration are "
+    "enough. The ledger says so.",
+)
 @CONFIG
-def restore_(backup: Path, agreed: Path | None, config: str) -> None:
+def restore_(backup: Path, agreed: Path | None, old_keys_lost: bool, config: str) -> None:
     """Put BACKUP in the place of the store. Two admins must have accepted 'restore SHA256' (`driftwarden cases
     accept`) within a day, and no daemon may run. What was there stays beside it, and the ledger says what was done.
     """
@@ -115,9 +122,12 @@ def restore_(backup: Path, agreed: Path | None, config: str) -> None:
 
     now = datetime.now(UTC)
     with _loaded(config) as loaded:
-        done = restore(loaded, backup, read_people(loaded, Sessions(loaded), now), now, agreed)
+        people = read_people(loaded, Sessions(loaded), now)
+        done = restore(loaded, backup, people, now, agreed, old_keys_lost=old_keys_lost)
     by = ", ".join(done.agreed) or "nobody had to agree: [authority.roles] names no two admins"
     click.echo(f"The store is that of {done.manifest.made_at:%Y-%m-%d %H:%M} UTC ({by}).")
+    for side, who in done.signed.items():
+        click.echo(f"Signed, by the {side}: {', '.join(who) or 'nobody'}.")
     if done.replaced:
         lost = "cannot be told" if done.behind is None else f"{done.behind:,}"
         click.echo(f"What was there is {done.replaced}; events of its ledger that were left behind: {lost}.")
@@ -248,10 +258,12 @@ def _tell(found: Verified, output: str) -> None:
         told = {"sound": found.sound, "faults": found.faults, "told": found.told, "head": _spelled(found.head)}
         click.echo(json.dumps(told, indent=2))
         return
+    from agent.clean import clean
+
     for line in found.told:
-        click.echo(line)
+        click.echo(clean(line, _LONGEST_LINE))
     for fault in found.faults:
-        click.echo(f"wrong: {fault}")
+        click.echo(f"wrong: {clean(fault, _LONGEST_LINE)}")
     click.echo("Sound." if found.sound else "Not sound: keep it as it is, and restore a backup (docs/operations.md).")
 
 

@@ -266,7 +266,8 @@ def _restoring(event: Event, by: str) -> str:
     body = event.body
     lost = body["replaced"]["seq"] - body["head"]["seq"] if body["replaced"] else None
     gone = "what it replaced could not be read" if lost is None else f"{max(lost, 0)} events were left behind"
-    return f"restored on {event.at:%Y-%m-%d}: backup {body['backup'][:12]}, {gone} ({by})"
+    keys = "".join(f"; by the {side}: {', '.join(who) or 'nobody'}" for side, who in body.get("signed", {}).items())
+    return f"restored on {event.at:%Y-%m-%d}: backup {body['backup'][:12]}, {gone} ({by}{keys})"
 
 
 def _at(kind: str, kept: Any) -> datetime:

@@ -33,8 +33,11 @@ _LONGEST_MANIFEST = 64 * 1024
 _PIECE = 1024 * 1024
 _DRAFT = "backup.tar"
 _WORK = re.compile(r"\.driftwarden-[a-z0-9_]{8}")
-_OURS = {STORE, *(f"{STORE}{end}" for end in ("-journal", "-wal", "-shm", ".turn", ".lock", ".line")), KEYS, _DRAFT}
-"""All that a work folder ever holds."""
+_OURS = re.compile(
+    rf"{re.escape(STORE)}(\.version-[0-9]+(\.partial)?)?(-journal|-wal|-shm)?"
+    rf"|{re.escape(STORE)}\.(turn|lock|line)|{re.escape(KEYS)}|{re.escape(_DRAFT)}"
+)
+"""All that a work folder ever holds; a store of an older schema is copied before it is brought up."""
 
 
 class UpkeepError(StoreError):
@@ -79,7 +82,7 @@ def _swept(left: Path) -> None:
         handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _OURS.issuperset(one.name for one in left.iterdir()):
+            if all(_OURS.fullmatch(one.name) for one in left.iterdir()):
                 shutil.rmtree(left)
         finally:
             os.close(handle)
@@ -100,16 +103,40 @@ def write(work: Path, target: Path, manifest: Manifest, files: Mapping[str, Path
     synced(target.parent)
 
 
-def read(file: Path, folder: Path) -> Manifest:
-    """Takes a backup apart into a folder: its members under their names. Raises UpkeepError for what is not as its
-    manifest says, or no backup."""
+class _Once(io.FileIO):
+    """A file, and the digest of what was read of it."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self._found = hashlib.sha256()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size) or b""
+        self._found.update(piece)
+        return piece
+
+    def digest(self) -> str:
+        """Of all of it."""
+        while self.read(_PIECE):
+            pass
+        return self._found.hexdigest()
+
+
+def read(file: Path, folder: Path) -> tuple[Manifest, str]:
+    """Takes a backup apart into a folder, its members under their names; gives its SHA-256 too.
+
+    The file is read once: that is the digest of what was taken, whatever others make of the file meanwhile. Raises
+    UpkeepError for what is not as its manifest says, or no backup.
+    """
     try:
-        with tarfile.open(file, mode="r:") as tar:
-            manifest = _manifest(tar, file)
-            while member := tar.next():
-                if member.name not in manifest.members or not member.isreg():
-                    raise UpkeepError(f"{file}: holds {member.name[:100]!r}, which its manifest does not name")
-                _taken(tar, member, manifest.members[member.name], folder / member.name, file)
+        with _Once(file) as once:
+            with tarfile.open(fileobj=once, mode="r|") as tar:
+                manifest = _manifest(tar, file)
+                while member := tar.next():
+                    if member.name not in manifest.members or not member.isreg():
+                        raise UpkeepError(f"{file}: holds {member.name[:100]!r}, which its manifest does not name")
+                    _taken(tar, member, manifest.members[member.name], folder / member.name, file)
+            sha256 = once.digest()
     except (tarfile.TarError, EOFError) as error:
         raise UpkeepError(f"{file}: no backup of driftwarden, or only a part of one: {error}") from None
     except OSError as error:
@@ -117,7 +144,7 @@ def read(file: Path, folder: Path) -> Manifest:
     missing = [name for name in manifest.members if not (folder / name).exists()]
     if missing:
         raise UpkeepError(f"{file}: lacks {', '.join(missing)}, which its manifest names: use another backup")
-    return manifest
+    return manifest, sha256
 
 
 def digest_of(file: Path) -> str:

@@ -65,7 +65,7 @@ def backup(
             file = _free(target, config.estate.name, at)
             archive.write(work, file, Manifest(at, config.estate.name, __version__, schema, head, members), files)
         made = archive.described(file)
-        return Backup(file, *made, head, () if folder else _thinned(target, config))
+        return Backup(file, *made, head, () if folder else _thinned(file, config, at))
 
 
 def _key_file(path: Path, store: Store) -> Path:
@@ -113,8 +113,13 @@ def _stem(estate: str) -> str:
     return f"driftwarden-{name}{alike}-"
 
 
+def _moment(at: datetime) -> str:
+    """As a name has it; of two the later is the greater."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
 def _free(folder: Path, estate: str, at: datetime) -> Path:
-    stem = f"{_stem(estate)}{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    stem = f"{_stem(estate)}{_moment(at)}"
     file, number = folder / f"{stem}.tar", 0
     while file.exists():
         number += 1
@@ -122,11 +127,18 @@ def _free(folder: Path, estate: str, at: datetime) -> Path:
     return file
 
 
-def _thinned(folder: Path, config: Config) -> tuple[Path, ...]:
-    """Of this estate's. The name says when each was made; of one made twice in a second the later is the longer."""
+def _thinned(made: Path, config: Config, at: datetime) -> tuple[Path, ...]:
+    """Of this estate's, never the one just made. The name says when each was made; of one made twice in a second the
+    later is the longer. One of the future was made by a clock that was wrong, and tells nothing of its age: it goes
+    first, so that it never pushes out one that was made since."""
     ours = re.compile(re.escape(_stem(config.estate.name)) + _MOMENT)
-    age = {one: (found[1], int(found[2] or 0)) for one in folder.iterdir() if (found := ours.fullmatch(one.name))}
-    gone = sorted(age, key=age.__getitem__)[: -config.backup.keep]
+    now = _moment(at)
+    age = {
+        one: (found[1] <= now, found[1], int(found[2] or 0))
+        for one in made.parent.iterdir()
+        if one != made and (found := ours.fullmatch(one.name))
+    }
+    gone = sorted(age, key=age.__getitem__)[: max(len(age) + 1 - config.backup.keep, 0)]
     for one in gone:
         one.unlink(missing_ok=True)
     return tuple(gone)

@@ -1,7 +1,8 @@
 """Evidence that is older than it has to be kept: removed when two people agreed, and the ledger says so for ever.
 
 Hides what belongs together. A case or finding that is not over, or was over only after the date, keeps all that was
-ever written of it: its verdicts, what they rest on, what people declared, and the ledger from its first event on.
+ever written of it: its verdicts, what they rest on, what people declared, the window it falls into, and the ledger from
+the first event of any of these on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 
 from agent.clean import clean
 from agent.config import Config, duration
-from agent.declare import PEOPLE_NEEDED, agreed, ground, in_force
+from agent.declare import PEOPLE_NEEDED, agreed, case_key, grant_of, ground, in_force
 from agent.model import Case, Directory
 from agent.store import Store, ledger, schema, versions
 from agent.store.codec import decode
@@ -78,9 +79,9 @@ def prune_evidence(config: Config, store: Store, people: Directory, before: date
 
 def _removed(connection: Connection, at: datetime) -> tuple[dict[str, int], dict[str, Any]]:
     kept_cases = _kept_cases(connection, at)
-    kept_keys = {one.key for one in kept_cases}
     kept_findings = _kept_findings(connection, at, kept_cases)
-    since = min((one.opened_at for one in kept_cases if one.opened_at), default=at)
+    declared, first_declared = _declared(connection, at, kept_cases)
+    reports, first_reported = _reported(connection, at)
     rows = {
         "outbox": _gone(connection, _outbox, _outbox.c.id, _over(_cases.c.closed_at, at, _of_case())),
         "cases": _gone(connection, _cases, _cases.c.key, _cases.c.closed_at < at),
@@ -88,15 +89,16 @@ def _removed(connection: Connection, at: datetime) -> tuple[dict[str, int], dict
         "verdicts": _listed(connection, _verdicts, _verdicts.c.id, _verdicts.c.at < at, kept_findings, "finding_id"),
         "pieces": _delete(connection, _pieces, _pieces.c.id, _loose(connection)),
         "inputs": _gone(connection, _inputs, _inputs.c.sha256, _unnamed(_verdicts.c.inputs_sha256, _inputs.c.sha256)),
-        "declarations": _declared(connection, min(at, since), at, kept_keys),
+        "declarations": declared,
         "settings": _superseded(connection, _settings, _settings.c.seq, _settings.c.name, _settings.c.at < at),
         "policy_files": _superseded(connection, _files, _files.c.id, _files.c.path, _files.c.seen_at < at),
         "states": _gone(connection, _states, _states.c.id, and_(_states.c.last_read < at, _states.c.current == 0)),
-        "reports": _gone(connection, _reports, _reports.c.id, _reports.c.ends < at),
+        "reports": reports,
         "units": _gone(connection, _units, _units.c.id, _over(_scans.c.finished_at, at, _of_scan())),
         "scans": _gone(connection, _scans, _scans.c.run_id, and_(_scans.c.finished_at < at, _unnamed_scan())),
     }
-    rows["events"], cut = _cut(connection, at, {*kept_keys, *kept_findings})
+    since = min(at, first_declared, first_reported)
+    rows["events"], cut = _cut(connection, since, {*(one.key for one in kept_cases), *kept_findings})
     return {name: number for name, number in rows.items() if number}, cut
 
 
@@ -150,16 +152,39 @@ def _listed(
     return _delete(connection, table, key, [row.its_key for row in rows if row.its_name not in kept])
 
 
-def _declared(connection: Connection, since: datetime, at: datetime, kept: Collection[str]) -> int:
-    """A statement stands in the row of its first declaration: all of it goes, or none.
+def _declared(connection: Connection, at: datetime, cases: Iterable[Case]) -> tuple[int, datetime]:
+    """How many declarations went, and when the first of those that stay was received.
 
-    What is about no case (a window, an acceptance) stays as long as a case is kept that was open then.
+    A statement stands in the row of its first declaration: all of it goes, or none. A window is declared before there
+    is a case of it. What else is about no case (an acceptance) stays as long as a case is kept that was open then.
     """
+    kept = {one.key for one in cases}
+    kept |= {
+        case_key(grant) for case in cases for grant in (case.grant, *(one.id for one in case.emergencies)) if grant
+    }
     columns = _declarations.c
     query = select(columns.id, columns.case_key, columns.said_in, columns.received_at).where(columns.received_at < at)
     rows = connection.execute(query).all()
-    held = {row.said_in for row in rows if (row.case_key in kept if row.case_key else row.received_at >= since)}
-    return _delete(connection, _declarations, columns.id, [row.id for row in rows if row.said_in not in held])
+    # Of a window the key that its case has; of an acceptance one that no case has.
+    its_own = [row for row in rows if (row.case_key or case_key(grant_of(row.id))) in kept]
+    since = min([one.opened_at for one in cases if one.opened_at] + [row.received_at for row in its_own], default=at)
+    held = {row.said_in for row in its_own} | {
+        row.said_in for row in rows if not row.case_key and row.received_at >= since
+    }
+    gone = [row.id for row in rows if row.said_in not in held]
+    first = min((row.received_at for row in rows if row.said_in in held), default=at)
+    return _delete(connection, _declarations, columns.id, gone), first
+
+
+def _reported(connection: Connection, at: datetime) -> tuple[int, datetime]:
+    """How many reports went, and when the first of those that stay was made. One is made long after its week, or before
+    its week is over: it goes when both are old, as old as the ledger says, which holds what is said last."""
+    query = select(_events.c.at, _events.c.body).where(_events.c.kind == "report.made").order_by(_events.c.seq)
+    made = {json.loads(row.body)["report"]: row.at for row in connection.execute(query)}
+    rows = connection.execute(select(_reports.c.id, _reports.c.ends, _reports.c.made_at)).all()
+    gone = [row.id for row in rows if max(row.ends, made.get(row.id, row.made_at)) < at]
+    stay = (made[row.id] for row in rows if row.id not in gone and row.id in made)
+    return _delete(connection, _reports, _reports.c.id, gone), min(stay, default=at)
 
 
 def _superseded(connection: Connection, table: Table, key: Any, name: Any, old: ColumnElement[bool]) -> int:
@@ -175,14 +200,14 @@ def _delete(connection: Connection, table: Table, key: Any, ids: list[Any]) -> i
     return len(ids)
 
 
-def _cut(connection: Connection, at: datetime, kept: Collection[str]) -> tuple[int, dict[str, Any]]:
-    """Cuts the ledger's beginning: up to the day, or to the first event of what is kept; and where that was."""
+def _cut(connection: Connection, since: datetime, kept: Collection[str]) -> tuple[int, dict[str, Any]]:
+    """Cuts the ledger's beginning: up to that time, or to the first event of what is kept; and where that was."""
     columns = _events.c
     through, its_hash, total = 0, "", 0
     query = select(columns.seq, columns.at, columns.body, columns.hash).order_by(columns.seq)
     with connection.execute(query.execution_options(yield_per=1_000)) as found:
         for row in found:
-            if row.at >= at or _names_one(json.loads(row.body), kept):
+            if row.at >= since or _names_one(json.loads(row.body), kept):
                 break
             through, its_hash, total = row.seq, row.hash, total + 1
     if not total:

@@ -98,8 +98,11 @@ def _made(path: Path) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(os.urandom(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())  # what it seals is on the disk at once
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
+        synced(path.parent)
     finally:
         Path(draft).unlink()
 

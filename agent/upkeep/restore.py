@@ -1,14 +1,12 @@
 """A backup takes the store's place: when two people agreed, while nobody writes, and never without a trace.
 
-Hides who must agree when the store that would say so is lost.
+Hides the order in which it is done, so that whatever stops it leaves the store that was there.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +15,11 @@ from sqlalchemy import make_url
 
 from agent.clean import clean
 from agent.config import Config
-from agent.declare import PEOPLE_NEEDED, SUFFIX, ground, in_force, pick_up
-from agent.declare import agreed as counted
-from agent.declare.loosening import two_admins
-from agent.model import Acceptance, Directory
-from agent.store import Store, StoreError, StoreLock, connect
+from agent.model import Directory
+from agent.store import Store, StoreLock, connect
 from agent.store.ledger import RESTORED
-from agent.tables import RoleName
 from agent.upkeep import archive
+from agent.upkeep.agreement import Asked, agreement
 from agent.upkeep.archive import KEYS, STORE, Manifest, UpkeepError, on_disk
 from agent.upkeep.keys import merged, ring_of
 from agent.upkeep.replace import held
@@ -38,6 +33,8 @@ class Restored:
     manifest: Manifest
     agreed: tuple[str, ...]
     """Who agreed; empty: `[authority.roles]` names no two admins, and nobody had to."""
+    signed: Mapping[str, tuple[str, ...]]
+    """Where the store was lost: by what it counted → who signed, each with the key's fingerprint."""
     replaced: Path | None
     """Where the store that was there is now; None: there was none."""
     behind: int | None
@@ -46,17 +43,26 @@ class Restored:
     """Install keys that were added to the key file."""
 
 
-def restore(config: Config, file: Path, people: Directory, now: datetime, agreed: Path | None = None) -> Restored:
+def restore(
+    config: Config,
+    file: Path,
+    people: Directory,
+    now: datetime,
+    agreed: Path | None = None,
+    *,
+    old_keys_lost: bool = False,
+) -> Restored:
     """Puts a backup in the place of the store, after all of it was looked at.
 
     Two people who are admins now must have accepted `restore SHA256` within the last day and since it was last
-    restored, in the store that is there; where it cannot be opened, in signed files in the folder `agreed`. Whoever has
-    the store open goes on with the restored one. Raises UpkeepError and StoreError; nothing is replaced then.
+    restored, in the store that is there; where it cannot be opened, in signed files in the folder `agreed`: by the
+    configuration's `[authority]` and signers, and by those in force in the backup, which `old_keys_lost` does without.
+    Whoever has the store open goes on with the restored one. Raises UpkeepError and StoreError; nothing is replaced
+    then.
     """
     target = _file_of(config)
-    sha256 = archive.digest_of(file)
     with on_disk("nothing was restored"), _alone(target), archive.work_folder(target.parent) as work:
-        manifest = archive.read(file, work)
+        manifest, sha256 = archive.read(file, work)
         if STORE not in manifest.members:
             raise UpkeepError(f"{file}: holds no store")
         if manifest.estate != config.estate.name:
@@ -65,24 +71,26 @@ def restore(config: Config, file: Path, people: Directory, now: datetime, agreed
         copy = work / STORE
         with connect(f"sqlite:///{copy}") as store:
             _sound(store, file, manifest)
-            by, told = _agreed(config, store, people, f"restore {sha256}", now, agreed)
+            asked = Asked(config, target, people, f"restore {sha256}", now)
+            said = agreement(asked, store, agreed, old_keys_lost=old_keys_lost)
         with held(target) as old:
-            before = old.head if told else None
+            before = old.head if said.in_store else None
             body = {
                 "backup": sha256,
                 "made_at": manifest.made_at.isoformat(),
                 "head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
                 "replaced": {"seq": before.seq, "hash": before.hash} if before else None,
-                "agreed": list(by),
+                "agreed": list(said.by),
+                "signed": {name: list(who) for name, who in said.signed.items()},
             }
             with connect(f"sqlite:///{copy}") as store:
-                store.leadership.take("restore", now, above=old.fence if told else 0)
+                store.leadership.take("restore", now, above=old.fence if said.in_store else 0)
                 store.ledger.append(RESTORED, body, now)
             archive.synced(copy)
             keys = _keys(config, work / KEYS)
             replaced = old.replace(copy, now)
     behind = None if before is None else max(before.seq - manifest.head.seq, 0)
-    return Restored(manifest, by, replaced, behind, keys)
+    return Restored(manifest, said.by, said.signed, replaced, behind, keys)
 
 
 def _file_of(config: Config) -> Path:
@@ -116,64 +124,6 @@ def _sound(store: Store, file: Path, manifest: Manifest) -> None:
     found = verify(store, head=manifest.head)
     if not found.sound:
         raise UpkeepError(f"{file}: is damaged, use another backup: {found.faults[0]}")
-
-
-def _agreed(
-    config: Config, copy: Store, people: Directory, what: str, now: datetime, folder: Path | None
-) -> tuple[tuple[str, ...], bool]:
-    """Who agreed, and whether the store that is replaced could say so; it is lost otherwise."""
-    store = _opened(config, now)
-    if store is None:
-        with in_force(config, copy, now, keep=False) as force, _files(folder) as files:
-            its_ground = ground(config, copy, people, force)
-            picked = pick_up(files, its_ground, now)
-        refused = [f"{one.file.name}: {one.why}" for one in picked if one.state != "taken"]
-        by = counted(its_ground, what, now)
-        how = "; ".join(["the store cannot be opened: sign files with `driftwarden db agree`", *refused])
-        _enough(by, force.authority.roles, what, how)
-        return by, False
-    with store:
-        with in_force(config, store, now, keep=False) as force:
-            by = counted(ground(config, store, people, force), what, now)
-        _enough(
-            by, force.authority.roles, what, f"each with `driftwarden cases accept '{what}'`, which counts for a day"
-        )
-        for said in store.declarations.listed():
-            if isinstance(said, Acceptance) and said.what == what:
-                copy.declarations.add([("restore.accepted", said)], store.declarations.statement(said.id))
-        return by, True
-
-
-@contextmanager
-def _files(folder: Path | None) -> Iterator[Path]:
-    """Copies of what was signed: whatever becomes of the restore, the files stay."""
-    with tempfile.TemporaryDirectory(prefix="driftwarden-") as work:
-        for file in sorted(folder.glob(f"*{SUFFIX}")) if folder else ():
-            shutil.copy(file, work)
-        yield Path(work)
-
-
-def _opened(config: Config, now: datetime) -> Store | None:
-    """The store that is there; None: it is lost, or so damaged that it cannot say who agreed."""
-    if not _file_of(config).exists():
-        return None
-    try:
-        store = connect(config.store_url())
-    except StoreError:
-        return None
-    with ExitStack() as unless_sound, suppress(StoreError):  # as damaged as one that does not open
-        unless_sound.callback(store.close)
-        if not store.ledger.verify().faults:
-            with in_force(config, store, now, keep=False):
-                unless_sound.pop_all()
-                return store
-    return None
-
-
-def _enough(by: tuple[str, ...], roles: Mapping[RoleName, tuple[str, ...]], what: str, how: str) -> None:
-    if two_admins(dict(roles.items())) and len(by) < PEOPLE_NEEDED:
-        said = f", and {', '.join(map(clean, by))} did" if by else ""
-        raise UpkeepError(f"two admins must agree to '{what}'{said}: {how}; nothing was restored")
 
 
 def _keys(config: Config, file: Path) -> int:

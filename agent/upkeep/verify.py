@@ -64,7 +64,7 @@ def verify_backup(file: Path, head: Head | None = None) -> Verified:
     Raises UpkeepError for what is no backup, and StoreError for one that this driftwarden cannot open.
     """
     with tempfile.TemporaryDirectory(prefix="driftwarden-") as folder:
-        manifest = archive.read(file, Path(folder))
+        manifest, sha256 = archive.read(file, Path(folder))
         if STORE not in manifest.members:
             raise UpkeepError(f"{file}: holds no store")
         with connect(f"sqlite:///{folder}/{STORE}") as store:
@@ -74,7 +74,7 @@ def verify_backup(file: Path, head: Head | None = None) -> Verified:
         f"backup of {manifest.made_at:%Y-%m-%d %H:%M} UTC, estate {manifest.estate}, by driftwarden {manifest.version}"
     )
     keys = () if key else ("it holds no install keys: without them sealed values and baselines match nothing",)
-    return Verified(found.faults, (made, f"SHA-256 {archive.digest_of(file)}", *keys, *found.told), found.head)
+    return Verified(found.faults, (made, f"SHA-256 {sha256}", *keys, *found.told), found.head)
 
 
 def _database(store: Store) -> list[str]:

@@ -1,14 +1,29 @@
 """Looking at a store and dropping what is old, on both engines."""
 
 import hashlib
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from story import HOUR, NOW, case, finding, reading, scan, seen, state
 
-from agent.model import Acceptance, CaseKey, Close, Directory, FindingId, Open, Person, Proof, Review
+from agent.emergency import case_key, grant_of
+from agent.model import (
+    Acceptance,
+    CaseKey,
+    Close,
+    Directory,
+    Document,
+    Emergency,
+    FindingId,
+    Open,
+    Opening,
+    Person,
+    Proof,
+    Review,
+)
 from agent.store import Made, Store, StoreError, UnitSpec, schema, versions
 from agent.store.ledger import PRUNED
 from agent.tables import AuthorityConfig, Config
@@ -43,9 +58,9 @@ def kept(store: Store, body: str, at: object, kind: str = "authority.begun") -> 
     store.settings.keep("authority", body, at, [(kind, {"sha256": hashlib.sha256(body.encode()).hexdigest()})])
 
 
-def report(store: Store, name: str = "2018-W48", at: object = YEARS) -> None:
+def report(store: Store, name: str = "2018-W48", at: datetime = YEARS, made: datetime | None = None) -> None:
     sha256 = hashlib.sha256(b'{"a":1}').hexdigest()
-    store.reports.keep(Made(name, "weekly", at, at + 7 * DAY, at + 7 * DAY, sha256, {"a": 1}))
+    store.reports.keep(Made(name, "weekly", at, at + 7 * DAY, made or at + 7 * DAY, sha256, {"a": 1}))
 
 
 def tamper(store: Store, *statements: str) -> None:
@@ -253,6 +268,55 @@ def test_pruned_twice(store: Store) -> None:
         prune_evidence(CONFIG, store, PEOPLE, day, NOW)
         assert verify(store).faults == ()
     assert [one.key for one in store.cases.listed() for one in [one.case]] == [CaseKey("C-t")]
+
+
+def window(store: Store, name: str, at: datetime) -> str:
+    """A window that somebody declares; gives its grant."""
+    said = Opening(name, proof("dana", at), "INC-1", at + HOUR)
+    store.declarations.add([("breakglass.opened", said)], f"{name} signed by dana")
+    return grant_of(name)
+
+
+def test_the_window_that_an_open_case_rests_on_stays(store: Store) -> None:
+    """It is declared before there is a case of it, and what was accepted since then stays too."""
+    filled(store, "old", "a", YEARS)
+    over(store, "older", "a", YEARS + HOUR)
+    window(store, "over", YEARS + DAY)
+    grant, at = window(store, "own", YEARS + 2 * DAY), YEARS + 2 * DAY + HOUR
+    store.declarations.add([("hold.accepted", Acceptance("then", "hold C-x", proof("kim", at)))], "signed by kim")
+    own = replace(case(grant=grant, opened_at=at + HOUR), key=case_key(grant), findings=())
+    assert store.cases.begin(own, "opening own", at + HOUR)
+    grant, at = window(store, "of-a-session", YEARS + 3 * DAY), YEARS + 3 * DAY + HOUR
+    # Who knew only the window wrote to the key that its case would have had.
+    written = Document("written", case_key(grant), proof("dana", at), "why", "INC-1", "did", "told", "revert")
+    store.declarations.add([("breakglass.documented", written)], "written by dana")
+    held = Emergency(grant, "C-s", "dana", "window", at, at, at, ("e9",), "awaiting-review")
+    filled(store, "s", "s", at + HOUR, actions=(Open(case("s", emergencies=(held,), opened_at=at + HOUR)),))
+    agreed(store, f"prune {BEFORE}", "dana", "kim")
+    done = prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW)
+    stay = [one.id for one in store.declarations.listed() if one.by.received_at < NOW]
+    assert stay == ["own", "then", "of-a-session", "written"]
+    assert store.declarations.statement("own") == "own signed by dana"
+    first, *_ = store.ledger.events(limit=1)
+    assert (first.seq, first.body["declaration"]) == (done.kept_from, "own")
+    assert verify(store).faults == ()
+
+
+def test_a_report_is_as_old_as_what_the_ledger_says_of_it(store: Store) -> None:
+    """A week long ago, asked for last week; one made while it ran; and one made again since, which says the same."""
+    filled(store, at=YEARS)
+    over(store, "r2", "q", YEARS + HOUR)
+    at = datetime.combine(BEFORE, time(), UTC)
+    report(store, "again")
+    report(store, "running", at - DAY, made=at - DAY)
+    kept(store, "{}", at - HOUR)
+    report(store, "old", made=NOW - DAY)
+    report(store, "again", made=NOW - DAY)
+    filled(store, "r3", "p", NOW)
+    agreed(store, f"prune {BEFORE}", "dana", "kim")
+    assert prune_evidence(CONFIG, store, PEOPLE, BEFORE, NOW).rows["reports"] == 1
+    assert {one.id for one in store.reports.last("weekly", 9)} == {"old", "running"}
+    assert verify(store).faults == ()
 
 
 def test_evidence_is_not_removed_before_its_time(store: Store) -> None:

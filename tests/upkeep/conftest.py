@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from store.story import case, finding, reading, scan, seen, state
 
+from agent.cli import main
 from agent.config import Config, load
 from agent.declare import Accepted, ground, in_force, nonce, say
 from agent.model import Directory, Open, Person
 from agent.store import Store, connect
+from agent.upkeep import Backup, backup
 from agent.upkeep.keys import install_key
 
 PEOPLE = Directory(people=tuple(Person(name, users=(name,)) for name in ("dana", "kim", "erik")))
@@ -60,13 +63,14 @@ class Place:
 
 @pytest.fixture(scope="session")
 def their_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of everybody's keys, and the `allowed_signers` that knows them."""
+    """A folder of everybody's keys, and the `allowed_signers` that knows them; `newer_signers` has newer ones."""
     folder = tmp_path_factory.mktemp("people")
     lines = []
-    for name in ("dana", "kim", "erik"):
+    for name in ("dana", "kim", "erik", "dana-new", "kim-new"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-        lines.append(f"{name} {(folder / f'{name}.pub').read_text()}")
-    (folder / "allowed_signers").write_text("".join(lines))
+        lines.append(f"{name.removesuffix('-new')} {(folder / f'{name}.pub').read_text()}")
+    (folder / "allowed_signers").write_text("".join(lines[:3]))
+    (folder / "newer_signers").write_text("".join(lines[2:]))
     return folder
 
 
@@ -88,3 +92,17 @@ def filled(store: Store, run: str = "r1", name: str = "q", at: datetime | None =
     when = {} if at is None else {"at": at}
     story = {"seen": seen(finding(name)), "accepted": (reading(name),), "actions": (Open(case(name)),)}
     assert scan(store, run, **when, **story, states=(state(),))
+
+
+def made(place: Place, **more: object) -> Backup:
+    """A backup of its store."""
+    with place.store() as store:
+        return backup(place.config, store, **more)
+
+
+def sign(place: Place, file: Path, key: str, folder: Path) -> None:
+    """Somebody agrees in a file of theirs that a backup takes the place of a store that is lost."""
+    config = str(place.folder / "driftwarden.toml")
+    asked = ["db", "agree", str(file), "--to", str(folder), "--key", str(place.keys / key), "-c", config]
+    said = CliRunner().invoke(main, asked)
+    assert said.exit_code == 0, said.output

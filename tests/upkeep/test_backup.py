@@ -16,24 +16,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from store.story import HOUR, NOW, finding
-from upkeep.conftest import PEOPLE, Place, filled
+from upkeep.conftest import PEOPLE, Place, filled, made, sign
 
 from agent.cli import main
 from agent.config import ConfigError
 from agent.model import Directory, Person
 from agent.seal import ring
 from agent.store import ScanCommit, StoreError, StoreLock, connect
-from agent.upkeep import Backup, UpkeepError, backup, restore, verify, verify_backup
+from agent.upkeep import UpkeepError, backup, restore, verify, verify_backup
 from agent.upkeep.archive import KEYS, STORE, digest_of
 
 
 def utc() -> datetime:
     return datetime.now(UTC)
-
-
-def made(place: Place, **more: object) -> Backup:
-    with place.store() as store:
-        return backup(place.config, store, **more)
 
 
 def test_a_backup_is_one_private_file_with_all_that_is_needed(place: Place) -> None:
@@ -76,11 +71,23 @@ def test_estates_that_files_spell_alike_have_names_of_their_own(place: Place) ->
     assert len(begin) == 5
 
 
+def test_backups_of_a_clock_that_was_ahead_push_no_later_one_out(place: Place) -> None:
+    ahead = [made(place, now=NOW + timedelta(days=30 + night)).file for night in range(4)]
+    kept = ahead[1:]
+    for night in range(4, 8):  # it is right again
+        done = made(place, now=NOW + timedelta(days=night))
+        kept = [*kept[1:], done.file]
+        assert sorted((place.folder / "backups").iterdir()) == sorted(kept), "the one just made is there"
+        assert len(done.removed) == 1
+
+
 def test_what_a_killed_backup_left_is_taken_away(place: Place) -> None:
     folder = place.folder / "backups"
     for name in ("abcd1234", "busy5678", "other123"):
         (folder / f".driftwarden-{name}").mkdir(parents=True)
         (folder / f".driftwarden-{name}" / ("mine" if name == "other123" else STORE)).write_bytes(b"x" * 1000)
+    for name in (KEYS, f"{STORE}.version-4", f"{STORE}.version-4.partial-journal", f"{STORE}.turn", "backup.tar"):
+        (folder / ".driftwarden-abcd1234" / name).touch()
     busy = os.open(folder / ".driftwarden-busy5678", os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(busy, fcntl.LOCK_EX)
     made(place)
@@ -164,6 +171,13 @@ def test_a_backup_that_was_changed_is_refused(
     edited(done.file, name, change)
     with pytest.raises(UpkeepError, match=says):
         verify_backup(done.file)
+
+
+def test_what_a_backup_says_of_itself_does_nothing_to_a_terminal(place: Place) -> None:
+    done = made(place)
+    edited(done.file, "manifest.json", lambda data: data.replace(b'"shop"', b'"shop\\u001b[2J"'))
+    said = CliRunner().invoke(main, ["db", "verify", str(done.file)])
+    assert (said.exit_code, "\x1b" in said.output, "estate shop⟨U+001B⟩[2J" in said.output) == (0, False, True)
 
 
 def test_half_a_backup_and_no_backup_are_refused(place: Place, tmp_path: Path) -> None:
@@ -259,11 +273,18 @@ def test_a_lost_store_is_restored_by_two_signed_files(place: Place, loss: str) -
     assert any("what it replaced could not be read (" in line for line in found.told)
 
 
-def sign(place: Place, file: Path, name: str, folder: Path) -> None:
-    config = str(place.folder / "driftwarden.toml")
-    asked = ["db", "agree", str(file), "--to", str(folder), "--key", str(place.keys / name), "-c", config]
-    said = CliRunner().invoke(main, asked)
-    assert said.exit_code == 0, said.output
+@pytest.mark.timeout(60)
+def test_a_backup_is_read_once(place: Place) -> None:
+    """Who could swap it between two readings would have another one restored than was agreed to. A pipe cannot be read
+    a second time."""
+    config = place.folder / "driftwarden.toml"
+    config.write_text(config.read_text().replace('["dana", "kim"]', '["dana"]'))
+    done, pipe = made(place), place.folder / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', done.file, pipe]):
+        restore(place.config, pipe, PEOPLE, utc())
+    with place.store() as store:
+        assert store.ledger.of("store.restored")[-1].body["backup"] == done.sha256
 
 
 def test_where_no_two_admins_are_named_one_restores_and_the_ledger_says_so(place: Place) -> None:

@@ -1,6 +1,7 @@
 """A new install key makes nothing differ: what older keys sealed is recognised, and they seal nothing new."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -116,6 +117,21 @@ def test_a_key_files_two_forms(tmp_path: Path) -> None:
     assert ring_of(path)[2] == b"x" * 32
     assert merged(tmp_path / "new", (first,)) == 1
     assert install_key(tmp_path / "new") == first
+
+
+def test_a_key_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it seals is on the disk at once: a key that a power cut empties would leave that unrecognised."""
+    path, synced, sync = tmp_path / "key", [], os.fsync
+
+    def noted(handle: int) -> None:
+        sync(handle)
+        synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    install_key(path)
+    (file, *content), (folder, *_, named) = synced
+    assert (file, content) == (path.stat().st_ino, [32, False])
+    assert (folder, named) == (tmp_path.stat().st_ino, True)
 
 
 @pytest.mark.parametrize("content", [b"short", RING, RING + b"zz\n", RING + b"abcd\n", b""])
