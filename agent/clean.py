@@ -43,3 +43,8 @@ def several(names: Sequence[str], most: int = 5) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 finding`, `2 findings`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def percent(part: int, whole: int) -> int:
+    """Rounded down: 99.9 is not 100. Of nothing, 0."""
+    return 100 * part // whole if whole else 0

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from agent.authorise import alike, grounds
 from agent.authorise.estate import Estate, called
-from agent.authorise.paths import PATHS, TESTS
+from agent.authorise.paths import PATHS, TESTS, has_valid_ticket
 from agent.authorise.who import trusted
 from agent.model import (
     OUTCOMES,
@@ -28,7 +28,7 @@ from agent.model import (
 )
 from agent.people import SURE
 
-__all__ = ["PATHS", "SURE", "TESTS", "Estate", "authorise", "trusted", "verdict"]
+__all__ = ["PATHS", "SURE", "TESTS", "Estate", "authorise", "has_valid_ticket", "trusted", "verdict"]
 
 
 def authorise(

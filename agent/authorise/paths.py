@@ -5,7 +5,7 @@ Hides how policies combine where one call acts on several resources: each of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -34,6 +34,9 @@ these by name, evidence that is missing fails it."""
 OF_TICKET = frozenset({"ticket", "state", "window", "scope", "implementer", "separation", "content"})
 """Tests that ask a ticket."""
 
+_VALID = frozenset({"ticket", "state", "window", "scope"})
+"""Tests that a ticket must not fail to count as one for the change."""
+
 Subject = tuple[Environment, str]
 """Where a resource belongs, and its type."""
 
@@ -47,6 +50,17 @@ class Required:
     by_hand: tuple[str, ...]
     """Their names, the pipeline's last: so they are tried for whoever is none."""
     approvals: int
+
+
+def has_valid_ticket(results: Iterable[tuple[str, str]]) -> bool:
+    """Whether a verdict rests on a ticket that was one for the change; `results` are names and results of its tests.
+
+    The ticket was found (`ticket` passes), and it did not fail to be approved at the time (`state`), to be planned for
+    then (`window`) or to mean the resource (`scope`). What could not be answered does not count against it. Who made or
+    approved the change is no matter of the ticket: `implementer`, `separation` and `content` may fail.
+    """
+    asked = {name: result for name, result in results if name in _VALID}
+    return asked.get("ticket") == "pass" and "fail" not in asked.values()
 
 
 class Policies:

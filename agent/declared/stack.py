@@ -268,7 +268,7 @@ class _Reading:
     def limits(self) -> Iterable[Limit]:
         """What is not compared of this stack: types without a specification, attributes outside it."""
         for (type_, source), n in sorted(self.unspecified.items()):
-            yield Limit(Scope(type=type_), _unspecified(type_, source), n)
+            yield Limit(Scope(type=type_), _unspecified(type_, source), n, type_ not in _NOTHING)
         for type_, why in sorted(self.unnamed.items()):
             yield Limit(Scope(type=type_), f"calls that change it are not told of by address: {why}")
         for type_, names in sorted(self.uncovered.items()):
@@ -281,8 +281,12 @@ class _Reading:
             yield Limit(Scope(type=type_), why, n)
 
 
+_NOTHING = ("terraform_data", "null_resource")
+"""Types that stand for nothing in the cloud."""
+
+
 def _unspecified(type_: str, source: str) -> str:
-    if type_ in ("terraform_data", "null_resource"):
+    if type_ in _NOTHING:
         return "it stands for nothing in the cloud: there is nothing to compare it with"
     return (
         "no resource specification"

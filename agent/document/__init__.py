@@ -98,7 +98,7 @@ def _coverage(scan: Scan, trail: Trail) -> dict[str, Any]:
         "compared": scan.compared,
         "live": scan.live,
         "attributes_compared": scan.attributes,
-        "limits": [_scoped(limit) for limit in scan.limits],
+        "limits": [{**_scoped(limit), "uncompared": limit.uncompared} for limit in scan.limits],
         "gaps": [_scoped(gap) for gap in scan.gaps],
         "trail": {
             "from": stamp(trail.start),
@@ -252,6 +252,7 @@ def _call(change: Change) -> dict[str, Any]:
         "event_ids": list(change.event_ids),
         "time": stamp(change.time),
         "action": change.action,
+        "account": change.account,
         "channel": change.channel,
         "identity": change.identity,
         "tool": change.tool or None,
@@ -279,6 +280,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "grant": verdict.grant or None,
         "since": list(verdict.since),
         "covered_by": verdict.covered_by or None,
+        "environment": verdict.environment or None,
     }
 
 

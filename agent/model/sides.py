@@ -163,6 +163,8 @@ class Limit:
     scope: Scope
     why: str
     resources: int = 0
+    uncompared: bool = False
+    """Nothing of these resources is compared with what is there."""
 
 
 @dataclass(frozen=True, slots=True)

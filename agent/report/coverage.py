@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.clean import percent
 from agent.report.values import moment
 
 
@@ -78,7 +79,7 @@ class Coverage:
     @property
     def percent(self) -> int:
         """Share of the declared resources that was compared, rounded down: 99.9 is not 100."""
-        return 100 * self.compared // self.declared if self.declared else 0
+        return percent(self.compared, self.declared)
 
 
 def coverage(item: Mapping[str, Any]) -> Coverage:

@@ -33,7 +33,7 @@ def current(store: Store) -> Current | None:
         return None
     document: dict[str, Any] = json.loads(kept)
     run = document["run"]  # tells its times to the second
-    exact = (one.started_at for one in store.scans.last(kind="whole") if one.run_id == run["id"])
+    exact = (one.started_at for one in store.scans.last(kind="whole", ended=True) if one.run_id == run["id"])
     looks = store.scans.looks_since(next(exact, datetime.fromisoformat(run["started_at"])))
     if not looks:
         return Current(document)

@@ -25,7 +25,7 @@ from judging import (
 from line import GROUP_KEY, NOON, QUEUE_KEY, SPECS, group, live, queue, ticket
 from trail_records import ACCOUNT
 
-from agent.authorise import PATHS, TESTS, Estate, authorise, verdict
+from agent.authorise import PATHS, TESTS, Estate, authorise, has_valid_ticket, verdict
 from agent.model import (
     Authority,
     Calendar,
@@ -512,3 +512,24 @@ def test_the_stage_takes_an_estate_that_was_made_before() -> None:
     for resources in ([queue()], Estate([queue()])):
         (found,) = authorise([story], Authority(tickets=Tickets()), resources, {}, NOON)
         assert found.verdict.outcome == "indeterminate"
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({"ticket": "pass", "state": "pass", "window": "pass", "scope": "pass"}, True),
+        ({"ticket": "pass", "state": "pass", "separation": "fail", "implementer": "fail", "content": "fail"}, True),
+        ({"ticket": "pass", "state": "unknown"}, True),
+        ({"ticket": "pass", "state": "fail"}, False),
+        ({"ticket": "pass", "window": "fail"}, False),
+        ({"ticket": "pass", "scope": "fail"}, False),
+        ({"ticket": "fail"}, False),
+        ({"ticket": "unknown"}, False),
+        ({"state": "pass"}, False),
+        ({}, False),
+    ],
+    ids=range(10),
+)
+def test_a_ticket_that_exists_is_not_yet_one_for_the_change(results: dict[str, str], expected: bool) -> None:
+    assert has_valid_ticket(results.items()) is expected
+    assert has_valid_ticket(reversed(results.items())) is expected

@@ -157,7 +157,7 @@ def test_names_that_cannot_be_read_are_a_limit(tmp_path: Path) -> None:
     assert found.named == ()
     (limit,) = [each for each in found.limits if "not told of by address" in each.why]
     assert limit.scope == Scope(type="aws_eip")
-    assert Limit(Scope(type="aws_eip"), "no resource specification", 1) in found.limits
+    assert Limit(Scope(type="aws_eip"), "no resource specification", 1, uncompared=True) in found.limits
 
 
 # --- from a call to an address -------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def tested(**results: str) -> list[Json]:
 
 
 def verdict(outcome: str, path: str = "manual", ticket: str | None = None, late: bool = False, /, **tests: str) -> Json:
-    more = {"risk": None, "grant": None, "since": [], "covered_by": None}
+    more = {"risk": None, "grant": None, "since": [], "covered_by": None, "environment": None}
     return {"outcome": outcome, "late": late, "path": path, "ticket": ticket, "tests": tested(**tests)} | more
 
 
@@ -58,6 +58,7 @@ def call(event: str, time: str, action: str, who: Json, judged: Json, channel: s
         "event_ids": [event],
         "time": f"2026-03-02T{time}Z",
         "action": action,
+        "account": ACCOUNT,
         "channel": channel,
         "identity": "iam-user",
         "tool": None,
@@ -451,8 +452,9 @@ def document() -> Json:
             "live": 44,
             "attributes_compared": 1312,
             "limits": [
-                _scoped("*/*/aws_backup_plan/*", "no specification for this type", 2),
-                _scoped("*/*/aws_db_instance/*#password", "write-only: AWS never gives it back", 1),
+                _scoped("*/*/aws_backup_plan/*", "no specification for this type", 2) | {"uncompared": True},
+                _scoped("*/*/aws_db_instance/*#password", "write-only: AWS never gives it back", 1)
+                | {"uncompared": False},
             ],
             "gaps": [
                 _scoped(f"{ACCOUNT}/eu-central-1/*/*", "declared there, but not configured to be read", 2),

@@ -5,7 +5,7 @@ Hides how a scan is put together; a story says what is live, which calls were ma
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from agent.model import (
     Environments,
     Gap,
     Hit,
+    Limit,
     Pipeline,
     PolicyException,
     Proof,
@@ -35,6 +36,7 @@ from agent.model import (
     Ticket,
     Tickets,
     Tolerated,
+    Weights,
 )
 from agent.plan import Known
 from agent.rules import load_rules, ruleset_sha256
@@ -102,6 +104,12 @@ class Life:
     silent: tuple[str, ...] = ()
     """Ticket systems that do not answer."""
     news: tuple[FileChange, ...] = ()
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Account → its environment."""
+    weights: Weights | None = None
+    limits: tuple[Limit, ...] = ()
+    older: bool = False
+    """Documents are kept as an earlier release wrote them."""
     runs: int = 0
 
     def again(self, store: Store) -> Self:
@@ -130,6 +138,10 @@ class Life:
         there = {one.key: one for one in DECLARED}
         return [*(there | {one.key: one for when, one in self.done if when <= now}).values()]
 
+    def does(self, when: datetime, action: str, service: str, **fields: Any) -> None:
+        """Somebody makes a call that changes nothing the estate has."""
+        self._record(record(action, service, eventTime=stamp(when), **fields))
+
     def _record(self, made: dict[str, Any]) -> None:
         made["eventID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{len(self.records)}"))
         self.records.append(made)
@@ -149,7 +161,7 @@ class Life:
         said = [one for one in self.declared if one.by.received_at <= now]
         found = scan(
             Collected(
-                declared=Snapshot("declared", now, DECLARED),
+                declared=Snapshot("declared", now, DECLARED, limits=self.limits),
                 live=replace(Snapshot("live", now, tuple(map(_bare, self.live(now)))), gaps=self.gaps),
                 trail=trail,
                 read=frozenset({(ACCOUNT, REGION)}),
@@ -162,7 +174,8 @@ class Life:
                 authority=Authority(
                     pipelines=(Pipeline("deploy", DEPLOY, subject=SUBJECT),),
                     tickets=Tickets(tuple(self.tickets), self.silent),
-                    environments=Environments({"shop": "production"}),
+                    environments=Environments({"shop": "production"}, self.accounts),
+                    weights=self.weights,
                 ),
                 rules=RULES,
                 specs=SPECS,
@@ -184,6 +197,8 @@ class Life:
             cases=store.cases.open(),
             news=PolicyNews(news),
         )
+        if self.older:
+            _as_before(shown)
         seen = {one.id for one in found.findings}
         hidden = found.unread()
         events = tuple(
@@ -249,6 +264,14 @@ def approved(begins: datetime) -> Sequence[Any]:
 
 def stamp(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _as_before(document: dict[str, Any]) -> None:
+    """Takes away what earlier releases did not write."""
+    for limit in document["coverage"]["limits"]:
+        del limit["uncompared"]
+    for one in (*document["changes"], *(change for finding in document["findings"] for change in finding["changes"])):
+        del one["account"], one["verdict"]["environment"]
 
 
 def _bare(one: Resource) -> Resource:

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from agent.clean import percent
 from agent.config import Config
 from agent.document.times import stamp
 from agent.report.weekly.plans import Stretch, stretches
 from agent.report.weekly.population import moment
+from agent.report.weekly.reach import Span, after, left_out, limits, span
 from agent.report.weekly.records import Records
 from agent.report.weekly.week import Week
 from agent.store import Scan
@@ -48,6 +50,10 @@ class _Look:
     trail_gaps: dict[tuple[str, str], _Gap] = field(default_factory=dict)
     percents: list[tuple[int, int, int, datetime]] = field(default_factory=list)
     """(percent, compared, declared, when)"""
+    spans: list[Span] = field(default_factory=list)
+    """From when to when the trail was read."""
+    limits: dict[str, Any] = field(default_factory=dict)
+    """Of the last; empty: none is known."""
     lags: list[tuple[int, datetime]] = field(default_factory=list)
     """(seconds, when)"""
     documents: int = 0
@@ -56,6 +62,8 @@ class _Look:
         """What one scan of the estate says."""
         covered, trail = document["coverage"], document["coverage"]["trail"]
         self.documents += 1
+        self.spans.append(span(covered))
+        self.limits = limits(covered)
         declared, compared = covered["declared"], covered["compared"]
         self.percents.append((percent(compared, declared), compared, declared, at))
         if trail["newest_event"]:
@@ -79,10 +87,11 @@ def checked(config: Config, records: Records, week: Week, until: datetime) -> di
         look.add(document, scan.finished_at or scan.started_at)
     planned = stretches(config, records, week.begins, until)
     moments = [scan.finished_at for scan in ended if scan.finished_at]
+    read = [*look.spans, *(after(records, week, look.trail_gaps) if until == week.ends else ())]
     return {
         "planned": sum(one.due for one in planned),
         "schedule": planned[-1].schedule,
-        "unplanned": [_span(one.begins, one.until) for one in planned if not one.due and len(planned) > 1],
+        "unplanned": _unplanned(records, week, until, moments, planned),
         "begun": len(wholes),
         "ended": len(ended),
         "by_status": dict(sorted(Counter(scan.status or "unknown" for scan in ended).items())),
@@ -96,13 +105,29 @@ def checked(config: Config, records: Records, week: Week, until: datetime) -> di
         "coverage": _coverage(look.percents),
         "gaps": _listed(look.gaps.values(), tickets=False),
         "tickets": _listed(look.gaps.values(), tickets=True),
-        "trail": _trail(look),
+        "trail": {**_trail(look), "unread": [_span(*one) for one in left_out(read, week.begins, until)]},
+        "limits": look.limits,
     }
 
 
-def percent(part: int, whole: int) -> int:
-    """Rounded down: 99.9 is not 100. Of nothing, 0."""
-    return 100 * part // whole if whole else 0
+def _unplanned(
+    records: Records, week: Week, until: datetime, moments: Sequence[datetime], planned: Sequence[Stretch]
+) -> list[dict[str, Any]]:
+    """Times for which no look at the whole estate was planned, each with how many ended in it, and the longest time
+    without one: what should have been is not known of them."""
+    before = records.whole_before(week.begins)
+    edges = [before.finished_at] if before is not None and before.finished_at else []
+    found = []
+    for one in planned:
+        # A schedule may have nothing due in the first hours of a week.
+        if one.due or (one.schedule and len(planned) == 1 and until < week.ends):
+            continue
+        within = [moment for moment in moments if one.begins <= moment < one.until]
+        last = max((moment for moment in (*edges, *moments) if moment < one.begins), default=one.begins)
+        longest = max(b - a for a, b in pairwise([last, *within, one.until]))
+        ran = {"ended": len(within), "longest": int(longest.total_seconds())}
+        found.append({**_span(one.begins, one.until), **ran})
+    return found
 
 
 def _silences(

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.clean import plural
 from agent.config import Config
 from agent.document.times import stamp
 from agent.model import SEVERITIES
-from agent.report.weekly.matters import Matter
+from agent.report.weekly.matters import Matter, news
 from agent.report.weekly.records import Records
 
 OLD = timedelta(days=14)
@@ -51,7 +52,7 @@ def decisions(
 
 
 def _decision(what: str, id_: str, title: str, **fields: Any) -> dict[str, Any]:
-    known = {"who": "", "by": "", "command": "", "ticket": "", "severity": "", "since": []}
+    known = {"who": "", "by": "", "command": "", "ticket": "", "severity": "", "first": "", "since": []}
     return {"what": what, "id": id_, "title": title, **known, **fields}
 
 
@@ -65,8 +66,11 @@ def _emergency(config: Config, row: Mapping[str, Any]) -> dict[str, Any] | None:
     """What somebody must do about a break-glass session; None: nothing."""
     person = row["person"] or "whoever acted"
     reviewers = _named(config, "reviewer", "") or _named(config, "approver", "a reviewer")
+    involved = filter(None, (person, *row["others"], row["documented_by"]))
+    other = f"{reviewers}, not {', '.join(dict.fromkeys(involved))}"
     incident = f", incident {row['incident']}" if row["incident"] else ""
-    title = f"{person}, {row['calls']:,} call{'' if row['calls'] == 1 else 's'}{incident}"
+    title = f"{person}, {plural(row['calls'], 'call')}{incident}"
+    accepts = f"driftwarden breakglass review {row['id']} --accept"
     known = {"ticket": row["ticket"], "severity": row["severity"], "since": row["since"]}
     match row["state"]:
         case "overdue" | "awaiting-document":
@@ -78,9 +82,16 @@ def _emergency(config: Config, row: Mapping[str, Any]) -> dict[str, Any] | None:
             by = row["deadline"]
             return _decision("Document was rejected", row["id"], title, who=person, by=by, command=command, **known)
         case "awaiting-review":
-            command = f"driftwarden breakglass review {row['id']} --accept (or --reject --reason …)"
-            who = f"{reviewers}, not {person}"
-            return _decision("Document to be reviewed", row["id"], title, who=who, command=command, **known)
+            command = f"{accepts} (or --reject --reason …)"
+            return _decision("Document to be reviewed", row["id"], title, who=other, command=command, **known)
+        case "review-again":
+            command = f"{accepts} --reason … (or --reject)"
+            what = "Accepted, and its case holds calls that no review is of"
+            return _decision(what, row["id"], title, who=other, command=command, **known)
+        case "post-implementation":
+            command = f"{accepts} --post-implementation --reason … (or --reject)"
+            what = "Under control again, to be reviewed after the work"
+            return _decision(what, row["id"], title, who=other, command=command, **known)
         case "way-back":
             how = {"revert": "revert it", "codify": "bring it into the code"}.get(row["way_back"], "bring it back")
             command = f"driftwarden breakglass show {row['id']}"
@@ -96,16 +107,15 @@ def _held(config: Config, every: Iterable[Matter], until: datetime) -> Iterable[
     if len(held) > _FLOOD:
         worst = max((one.case.severity for one in held), key=SEVERITIES.index)
         gone = sum(bool(one.since(until)) for one in held)
-        since = [f"{gone:,} of them opened or closed"] if gone else []
-        title = f"{len(held):,} cases, the first since {stamp(held[0].began)}: {held[0].case.title}"
-        command = "driftwarden cases accept --held"
-        yield _decision(what, "", title, who=who, command=command, severity=worst, since=since)
+        since = [{"told": f"{gone:,} of them opened or closed", "at": ""}] if gone else []
+        title = f"{len(held):,} cases, the first of them: {held[0].case.title}"
+        first, command = stamp(held[0].began), "driftwarden cases accept --held"
+        yield _decision(what, "", title, who=who, command=command, severity=worst, first=first, since=since)
         return
     for one in held:
         case = one.case
         command = f"driftwarden cases accept {case.key}"
-        since = [f"{fate} {stamp(when)}" for when, fate in one.since(until)]
-        known = {"who": who, "command": command, "severity": case.severity, "since": since}
+        known = {"who": who, "command": command, "severity": case.severity, "since": news(one, until)}
         yield _decision(what, case.key, case.title, **known)
 
 
@@ -139,14 +149,14 @@ def _undelivered(records: Records, every: Sequence[Matter], until: datetime) -> 
     """What could not be filed and will not be tried again by itself."""
     cases = {str(one.case.key): one.case for one in every}
     dead: dict[str, tuple[datetime, str]] = {}
-    since: dict[str, list[str]] = {}
+    since: dict[str, list[dict[str, str]]] = {}
     for told in records.told(("case.not-filed", "case.filed")):
         name = told.body["outbox"]
         if told.kind == "case.filed":
             if told.at < until:
                 dead.pop(name, None)
             elif name in dead:
-                since[name] = [f"filed {stamp(told.at)}"]
+                since[name] = [{"told": "filed", "at": stamp(told.at)}]
         elif told.at < until:
             dead[name] = (told.at, told.body["error"])
     for name, (at, error) in sorted(dead.items(), key=lambda item: (item[1][0], item[0])):
@@ -177,5 +187,5 @@ def _old(every: Iterable[Matter], until: datetime) -> Iterable[dict[str, Any]]:
                 command=f"driftwarden cases show {case.key}",
                 ticket=case.ticket,
                 severity=case.severity,
-                since=[f"{fate} {stamp(when)}" for when, fate in one.since(until)],
+                since=news(one, until),
             )

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from agent.clean import percent
 from agent.config import Config, duration
 from agent.document.times import stamp
-from agent.report.weekly.checked import checked, percent
+from agent.report.weekly.checked import checked
 from agent.report.weekly.decisions import decisions
-from agent.report.weekly.emergencies import counts, emergencies
+from agent.report.weekly.emergencies import counts, emergencies, urgent_first
 from agent.report.weekly.matters import Matter, case_of, cases, detecting, matters, resolving, times_of
 from agent.report.weekly.permissions import policy, tolerated
 from agent.report.weekly.plans import stretches
@@ -22,6 +23,7 @@ from agent.report.weekly.population import Happened, Verdicts, population
 from agent.report.weekly.records import Records
 from agent.report.weekly.unauthorised import completeness, later, unauthorised
 from agent.report.weekly.week import Week
+from agent.report.weekly.windows import windows
 from agent.rules import load_controls
 from agent.store import Store
 
@@ -43,7 +45,7 @@ def figures(config: Config, store: Store, week: Week, now: datetime) -> dict[str
     happened = [one for one in changes[week.id] if one.at < until]
     found: dict[str, Any] = {
         "checked": checked(config, records, week, until),
-        "breakglass": emergencies(every, week, until),
+        "breakglass": _breakglass(records, every, week, until),
         "tolerated": tolerated(records, week, until),
         "policy": policy(records, week, until),
         "completeness": completeness(happened),
@@ -63,6 +65,12 @@ def figures(config: Config, store: Store, week: Week, now: datetime) -> dict[str
         **found,
         "shows": _shows(found),
     }
+
+
+def _breakglass(records: Records, every: Sequence[Matter], week: Week, until: datetime) -> list[dict[str, Any]]:
+    """Section 4: sessions with calls, and windows without."""
+    sessions = emergencies(every, week, until, records.stages(until))
+    return urgent_first([*sessions, *windows(every, records.store.declarations.listed(), week, until)])
 
 
 def _weeks(records: Records, week: Week) -> list[Week]:
@@ -115,6 +123,7 @@ def _trend(
         "under_ticket": had["percent_under_ticket"],
         "without": had["without"] if known else None,
         "opened": len(opened),
+        "again": sum(one.again_in(week, ends) is not None for one in every),
         "closed": sum(one.closed_in(week) is not None for one in every),
         "open": sum(one.at(ends) in ("opened", "held") for one in every),
         "detect_seconds": detecting(opened, times_of(changes)),
@@ -175,8 +184,8 @@ def _by_place(tallies: Iterable[Any]) -> list[tuple[str, str, int]]:
 
 def _shows(found: Mapping[str, Any]) -> dict[str, list[str]]:
     """Ids of every case and finding that the report shows: what a signature under it is about."""
-    rows = (*found["cases"]["opened"], *found["cases"]["closed"], *found["cases"]["open"])
-    keys = {row["key"] for row in rows} | {row["case"] for row in found["breakglass"]}
+    rows = [row for name in ("opened", "again", "closed", "open") for row in found["cases"][name]]
+    keys = {row["key"] for row in rows} | {row["case"] for row in found["breakglass"]} - {""}
     keys |= {row["case"] for row in found["unauthorised"]["sessions"]} - {""}
     findings = {name for row in rows for name in row["findings"]} | set(found["undetermined"]["findings"])
     findings |= {name for row in found["unauthorised"]["listed"] for name in row["findings"]}

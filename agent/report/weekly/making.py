@@ -20,6 +20,7 @@ from agent.report.content import ReportError
 from agent.report.weekly.figures import figures
 from agent.report.weekly.page import html, markdown
 from agent.report.weekly.week import Week, last
+from agent.report.weekly.wording import dated
 from agent.store import Made, Store
 
 KIND = "weekly"
@@ -47,8 +48,10 @@ class Weekly:
         before = self.replaces
         if before is None or before.sha256 == self.sha256:
             return ""
-        sent = f", sent {stamp(before.sent_at)}" if before.sent_at else ""
-        return f"It replaces the one made {stamp(before.made_at)}{sent} (SHA-256 {before.sha256}): more is known now"
+        zone = self.week.zone
+        sent = f", sent {dated(stamp(before.sent_at), zone)}" if before.sent_at else ""
+        made = dated(stamp(before.made_at), zone)
+        return f"It replaces the one made {made}{sent} (SHA-256 {before.sha256}): more is known now"
 
 
 def make(config: Config, store: Store, now: datetime, week: Week | None = None) -> Weekly:

@@ -54,6 +54,14 @@ class Matter:
         times = [when for when, fate in self.fates if fate == "closed" and when in week]
         return times[-1] if times and self.at(week.ends) == "closed" else None
 
+    def again_in(self, week: Week, until: datetime) -> datetime | None:
+        """When it, closed as the week began, was opened last in the week before `until`; None: it was not.
+
+        With it the cases add up: open before, and opened, and opened again, less closed, are open after.
+        """
+        times = [when for when, fate in self.fates if fate != "closed" and when in week and when < until]
+        return times[-1] if times and self.at(week.begins) == "closed" else None
+
     def since(self, moment: datetime) -> tuple[tuple[datetime, str], ...]:
         """What became of it from a moment on."""
         return tuple(one for one in self.fates if one[0] >= moment)
@@ -96,17 +104,24 @@ def row(matter: Matter, ends: datetime) -> dict[str, Any]:
         "controls": list(case.controls),
         "actors": list(case.actors),
         "emergency": case.grant,
-        "since": [f"{fate} {stamp(when)}" for when, fate in matter.since(ends)],
+        "since": news(matter, ends),
     }
+
+
+def news(matter: Matter, moment: datetime) -> list[dict[str, str]]:
+    """What became of it from a moment on, as lists tell it."""
+    return [{"told": fate, "at": stamp(when)} for when, fate in matter.since(moment)]
 
 
 def cases(every: Sequence[Matter], week: Week, until: datetime, happened: Mapping[str, datetime]) -> dict[str, Any]:
     """Section 6, up to `until`; `happened` is event → its time."""
     opened = [one for one in every if one.began in week and one.began < until]
+    again = [(one, at) for one in every if (at := one.again_in(week, until))]
     closed = [(one, at) for one in every if (at := one.closed_in(week))]
     standing = [one for one in every if one.at(until) in ("opened", "held")]
     return {
         "opened": [row(one, until) for one in opened],
+        "again": [{**row(one, until), "again": stamp(at)} for one, at in again],
         "closed": [
             {
                 **row(one, until),

@@ -60,11 +60,20 @@ def _given(figures: Mapping[str, Any], name: str, sha256: str, made_at: datetime
         "made_at": wording.dated(stamp(made_at), zone),
         "news": news,
         "headline": wording.headline(figures),
+        "first_words": wording.first_words(figures),
+        "never_read": wording.never_read(figures),
+        "places": wording.places(figures),
+        "of_cases": wording.of_cases(figures["cases"]),
         "unchecked": wording.unchecked(figures),
         "nothing": wording.nothing(figures),
-        "at": functools.partial(wording.local, zone=zone),
+        "at": functools.partial(wording.local, zone=zone, year=_year(figures)),
         "dated": functools.partial(wording.dated, zone=zone),
     }
+
+
+def _year(figures: Mapping[str, Any]) -> int:
+    """The year of the week; times of another are told with theirs."""
+    return int(figures["week"]["id"][:4])
 
 
 @functools.cache
@@ -84,7 +93,12 @@ def _environment(*, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     env.globals |= {"version": __version__, "severities": SEVERITIES[::-1]}
-    env.globals |= {"failed": wording.FAILED, "stages": wording.STAGES, "looks": wording.LOOKS}
+    env.globals |= {
+        "failed": wording.FAILED,
+        "stages": wording.STAGES,
+        "looks": wording.LOOKS,
+        "out_of": wording.out_of,
+    }
     env.filters |= {"words": words, "code": code, "slug": slug, "plural": plural, "sentence": sentence}
     env.filters |= {"long": wording.long, "spark": wording.spark, "mark": Markup, "named": named}
     return env

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.authorise import has_valid_ticket
 from agent.model import OUTCOMES, Finding
 from agent.report.weekly.records import Records
 from agent.report.weekly.week import Week
@@ -34,10 +35,13 @@ class Happened:
     account: str
     stack: str
     environment: str
+    """Empty: not known."""
     targets: tuple[str, ...]
     outcome: str
     path: str
     ticket: str
+    ticketed: bool
+    """Whether the verdict rests on a ticket that was one for it: see `agent.authorise.has_valid_ticket`."""
     late: bool
     failed: tuple[str, ...]
     findings: tuple[str, ...] = ()
@@ -131,13 +135,14 @@ def _of_document(document: Mapping[str, Any], at: datetime, week: Week) -> Itera
             when,
             change["action"],
             change["actor"]["person"] or change["actor"]["name"],
-            first.get("account", ""),
+            first.get("account") or change.get("account", ""),
             first.get("stack", ""),
-            "",
+            _graver(*((one.get("environment") or "") for one in (*own, change["verdict"]))),
             tuple(target["address"] or f"{target['type']} {target['id']}" for target in change["targets"]),
             verdict["outcome"],
             verdict["path"],
             verdict["ticket"] or "",
+            has_valid_ticket((test["name"], test["result"]) for test in verdict["tests"]),
             verdict["late"],
             tuple(test["name"] for test in verdict["tests"] if test["result"] == "fail"),
             tuple(sorted(finding["id"] for finding, _ in stories)),
@@ -169,6 +174,7 @@ def _of_verdicts(verdicts: Verdicts, week: Week) -> Iterable[Happened]:
                 verdict.outcome,
                 verdict.path,
                 verdict.ticket,
+                has_valid_ticket((test.name, test.result) for test in verdict.tests),
                 verdict.late,
                 verdict.failed,
                 (finding.id,),
@@ -193,24 +199,27 @@ def _together(before: Happened, one: Happened) -> Happened:
 
 
 def _newer(known: Happened | None, one: Happened) -> Happened:
-    """What a document told, with the verdict that was written since; and where it belongs, which no document tells."""
+    """What a document told, with the verdict that was written since; and where it belongs, as either of them says."""
     if known is None or known.judged_at is None or one.judged_at is None:
         return one
     placed = replace(
         known,
-        environment=one.environment,
+        environment=_graver(known.environment, one.environment),
         stack=known.stack or one.stack,
         account=known.account or one.account,
         findings=tuple(sorted({*known.findings, *one.findings})),
     )
     if one.judged_at <= known.judged_at:
         return placed
-    later = {name: getattr(one, name) for name in ("outcome", "path", "ticket", "late", "failed", "judged_at")}
+    later = {
+        name: getattr(one, name) for name in ("outcome", "path", "ticket", "ticketed", "late", "failed", "judged_at")
+    }
     return replace(placed, **later)
 
 
-def _graver(one: str, other: str) -> str:
-    return "production" if "production" in (one, other) else one or other
+def _graver(*names: str) -> str:
+    """One name for where something was done: `production` where any of it was; empty: not known."""
+    return "production" if "production" in names else next(filter(None, names), "")
 
 
 def _as_known_then(records: Records, week: Week, verdicts: Verdicts) -> Mapping[str, str]:

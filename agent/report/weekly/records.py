@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ from sqlalchemy import select
 from agent.store import CaseRecord, Head, Scan, Store
 from agent.store.schema import events, scans
 
+_RECENT = 50
+"""Scans among which one is looked for whose document is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -26,6 +29,21 @@ class Told:
     at: datetime
     kind: str
     body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How far emergencies' cases had come at a moment, as the last scan before it told."""
+
+    at: datetime | None = None
+    """When that scan ended; None: nothing is kept of it."""
+    cases: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, case: str, now: str, since: datetime) -> str:
+        """The stage of a case; empty: no scan has told of it since. `now` is its stage today, where no scan is kept."""
+        if self.at is None:
+            return now
+        return self.cases.get(case, "") if self.at >= since else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +93,17 @@ class Records:
         for scan in which:
             if document := self.document(scan, *parts):
                 yield scan, document
+
+    def stages(self, moment: datetime) -> Stages:
+        """The stages of open cases at a moment, as the last scan of any kind that ended before it told."""
+        columns = [column for column in scans.c if column.name != "document"]
+        query = select(*columns).where(scans.c.finished_at < moment).order_by(scans.c.finished_at.desc())
+        with self.store.database.read() as connection:
+            rows = connection.execute(query.limit(_RECENT)).all()
+        for scan in (Scan(**row._mapping) for row in rows):
+            if (document := self.document(scan, "cases")) and scan.finished_at is not None:
+                return Stages(scan.finished_at, {one["key"]: one["stage"] or "" for one in document["cases"]})
+        return Stages()
 
     def told(self, kinds: Sequence[str], since: datetime | None = None, until: datetime | None = None) -> list[Told]:
         """Events of the ledger of these kinds in [since, until), in their order."""

@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from agent.clean import percent
 from agent.document.times import stamp
 from agent.model import SEVERITIES
-from agent.report.weekly.checked import percent
 from agent.report.weekly.matters import Matter
 from agent.report.weekly.population import UNCOUNTED, WITH, WITHOUT, Happened
 from agent.rules import Control
@@ -19,17 +19,20 @@ from agent.rules import Control
 PRODUCTION = "production"
 _MOST = 500
 """Changes that are listed one by one."""
+_NAMED = 8
+"""Actions and targets of one case that are named."""
 
 
 def completeness(changes: Sequence[Happened]) -> dict[str, Any]:
-    """How many of the changes that need authority had it, and how many stood under a ticket.
+    """How many of the changes that need authority had it, how many stood under a ticket that was one for them, and of
+    those without authority how many were made in production, and how many where nobody knows (`unplaced`).
 
     The percentages are of those; where there are none they are not known (None), and not 100.
     """
     outcomes = Counter(one.outcome for one in changes)
     counted = [one for one in changes if one.outcome not in UNCOUNTED]
     having = sum(one.outcome in WITH for one in counted)
-    ticketed = sum(bool(one.ticket) for one in counted)
+    ticketed = sum(one.ticketed for one in counted)
     return {
         "changes": len(changes),
         "counted": len(counted),
@@ -42,6 +45,7 @@ def completeness(changes: Sequence[Happened]) -> dict[str, Any]:
         "percent_with_authority": percent(having, len(counted)) if counted else None,
         "percent_under_ticket": percent(ticketed, len(counted)) if counted else None,
         "production": sum(one.environment == PRODUCTION for one in counted if one.outcome in WITHOUT),
+        "unplaced": sum(not one.environment for one in counted if one.outcome in WITHOUT),
     }
 
 
@@ -93,6 +97,8 @@ def _sessions(found: Sequence[Happened], cases: Mapping[str, Matter]) -> list[di
     for (case, _, _), ones in gathered.items():
         matter = cases.get(case)
         severities = [level for one in ones if (level := _severity(one, cases))]
+        actions = list(dict.fromkeys(one.action for one in ones))
+        targets = list(dict.fromkeys(target for one in ones for target in one.targets))
         rows.append(
             {
                 "case": case,
@@ -105,8 +111,10 @@ def _sessions(found: Sequence[Happened], cases: Mapping[str, Matter]) -> list[di
                 "production": any(one.environment == PRODUCTION for one in ones),
                 "environments": sorted({one.environment for one in ones} - {""}),
                 "changes": len(ones),
-                "actions": list(dict.fromkeys(one.action for one in ones))[:8],
-                "targets": list(dict.fromkeys(target for one in ones for target in one.targets))[:8],
+                "actions": actions[:_NAMED],
+                "more_actions": max(0, len(actions) - _NAMED),
+                "targets": targets[:_NAMED],
+                "more_targets": max(0, len(targets) - _NAMED),
                 "first": stamp(min(one.at for one in ones)),
                 "last": stamp(max(one.at for one in ones)),
                 "outcomes": dict(sorted(Counter(one.outcome for one in ones).items())),

@@ -37,7 +37,13 @@ STAGES: Mapping[str, str] = {
     "awaiting-document": "to be documented",
     "rejected": "document rejected",
     "awaiting-review": "to be reviewed",
+    "review-again": "accepted; its case holds calls that no review is of",
+    "post-implementation": "under control again, to be reviewed after the work",
     "way-back": "accepted, not yet under control again",
+    "beside": "accepted; its case waits for another emergency",
+    "window-open": "open, no call seen",
+    "window-documented": "documented, no call seen",
+    "window-over": "over, no call seen",
     "accepted": "accepted and under control again",
 }
 LOOKS: Mapping[str, str] = {
@@ -54,9 +60,12 @@ STALE = 6 * 3600
 a scan's own calls are events: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html"""
 
 
-def local(stamp: str, zone: str) -> str:
-    """`Mon 16 Nov 00:00`, in the zone; empty stays empty."""
-    return f"{datetime.fromisoformat(stamp).astimezone(time_zone(zone)):%a %d %b %H:%M}" if stamp else ""
+def local(stamp: str, zone: str, year: int | None = None) -> str:
+    """`Mon 16 Nov 00:00`, in the zone; with its year where that is not `year`; empty stays empty."""
+    if not stamp:
+        return ""
+    at = datetime.fromisoformat(stamp).astimezone(time_zone(zone))
+    return f"{at:%a %d %b %H:%M}" if year in (None, at.year) else f"{at:%a %d %b %Y %H:%M}"
 
 
 def dated(stamp: str, zone: str) -> str:
@@ -101,20 +110,66 @@ def spark(values: Sequence[int | None]) -> Markup:
     return Markup(svg)  # noqa: S704 - numbers alone
 
 
+def out_of(ended: int, planned: int) -> str:
+    """`12 of 14`; of more than were planned `168, 28 planned`: which of them were the planned ones nobody knows."""
+    if not planned:
+        return f"{ended:,}"
+    return f"{ended:,} of {planned:,}" if ended <= planned else f"{ended:,}, {planned:,} planned"
+
+
+def first_words(figures: Mapping[str, Any]) -> str:
+    """What a reader must know before any number; empty where everything was checked."""
+    if nothing(figures):
+        return "NOTHING WAS CHECKED"
+    return "Not everything was checked" if unchecked(figures) else ""
+
+
 def headline(figures: Mapping[str, Any]) -> list[str]:
     """The week in at most three sentences, after what was not checked."""
-    decide, had, cases = figures["decisions"], figures["completeness"], figures["cases"]
+    decide, cases = figures["decisions"], figures["cases"]
     said = []
     if decide["count"]:
         overdue = f", {decide['overdue']:,} of them overdue" if decide["overdue"] else ""
         said.append(f"{plural(decide['count'], 'decision')} to make{overdue}.")
     if figures["unauthorised"]["count"]:
-        count, there = figures["unauthorised"]["count"], had["production"]
-        where = "" if not there else ", all in production" if there == count > 1 else f", {there:,} in production"
-        said.append(f"{plural(count, 'change')} without authority{where}.")
-    said.append(f"{plural(len(cases['opened']), 'case')} opened, {len(cases['closed']):,} closed, ")
-    said[-1] += f"{len(cases['open']):,} open."
+        count = figures["unauthorised"]["count"]
+        said.append(f"{plural(count, 'change')} without authority{', ' * bool(where := places(figures))}{where}.")
+    said.append(f"{of_cases(cases)}.")
     return said
+
+
+def places(figures: Mapping[str, Any]) -> str:
+    """How many of the changes without authority were made in production, and how many where nobody knows."""
+    count, had = figures["unauthorised"]["count"], figures["completeness"]
+    there, unplaced = had["production"], had["unplaced"]
+    if there == count > 1:
+        return "all in production"
+    said = [f"{there:,} in production"] if there or not unplaced else []
+    return ", ".join([*said, *([f"{unplaced:,} not known where"] if unplaced else [])])
+
+
+def of_cases(cases: Mapping[str, Any]) -> str:
+    """How many opened, were opened again, closed and are open."""
+    again = f"{len(cases['again']):,} opened again, " if cases["again"] else ""
+    opened = plural(len(cases["opened"]), "case")
+    return f"{opened} opened, {again}{len(cases['closed']):,} closed, {len(cases['open']):,} open"
+
+
+def never_read(figures: Mapping[str, Any]) -> str:
+    """What no scan of the week could have read, in a line; empty: there is nothing of the kind."""
+    known = figures["checked"]["limits"]
+    if not known:
+        return ""
+    said = []
+    if known["resources"]:
+        said.append(f"{plural(known['resources'], 'resource')} of types that are not compared")
+    if known["proven"] < known["places"]:
+        proven = f"of {known['places'] - known['proven']:,} of {plural(known['places'], 'place')} " * bool(
+            known["proven"]
+        )
+        said.append(f"log files {proven}not checked")
+    counted = plural(known["count"], "limit") if known["count"] else "Limits"
+    return ": ".join(filter(None, (counted, "; ".join(said)))) if known["count"] or said else ""
 
 
 def nothing(figures: Mapping[str, Any]) -> bool:
@@ -153,13 +208,20 @@ def _scans(checked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _times(checked: Mapping[str, Any], zone: str) -> Iterator[str]:
-    for what, key in (("No look at the whole estate", "silences"), ("Nothing ran", "stopped")):
-        for one in checked[key][:3]:
+    unread = checked["trail"]["unread"] if checked["ended"] else ()
+    for what, spans in (
+        ("No look at the whole estate", checked["silences"]),
+        ("Nothing ran", checked["stopped"]),
+        ("No scan is known to have read the trail", unread),
+    ):
+        for one in spans[:3]:
             yield f"{what} from {local(one['from'], zone)} to {local(one['to'], zone)} ({long(one['seconds'])})"
-        if len(checked[key]) > 3:
-            yield f"{what} in {len(checked[key]) - 3:,} more stretches of time"
-    for one in checked.get("unplanned", ()):
-        yield f"No scan of the whole estate was planned from {local(one['from'], zone)} to {local(one['to'], zone)}"
+        if len(spans) > 3:
+            yield f"{what} in {len(spans) - 3:,} more stretches of time"
+    for one in checked["unplanned"]:
+        when = f"from {local(one['from'], zone)} to {local(one['to'], zone)}"
+        ran = f": {one['ended']:,} ended, the longest time without one was {long(one['longest'])}"
+        yield f"No scan of the whole estate was planned {when}{ran * bool(one['ended'])}"
 
 
 def _unread(checked: Mapping[str, Any], zone: str) -> Iterator[str]:
