@@ -328,11 +328,13 @@ class Estate:
     trail: list[Change] = field(default_factory=list)
     declares: Sequence[Resource] = DECLARED
     complete: bool = True
+    window: timedelta | None = None
+    """How far the trail reaches back; what happened before that came late. None: to the beginning."""
 
     @classmethod
-    def clean(cls, complete: bool = True) -> Estate:
+    def clean(cls, complete: bool = True, window: timedelta | None = None) -> Estate:
         """Everything is as it is declared."""
-        found = cls(complete=complete)
+        found = cls(complete=complete, window=window)
         found.cloud = {one.key: undeclared(one) for one in found.declares}
         return found
 
@@ -361,7 +363,8 @@ class Estate:
     ) -> Scan:
         """A scan of what was read."""
         changes = sorted(self.trail, key=lambda one: (one.time, one.event_ids))
-        trail = Trail(START, at, tuple(changes), sessions=tuple(sessions))
+        start = START if self.window is None else at - self.window
+        trail = Trail(start, at, tuple(changes), sessions=tuple(sessions))
         return scan(
             Collected(
                 declared=sides[0],

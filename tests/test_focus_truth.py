@@ -54,12 +54,14 @@ BATCHES = st.lists(
 """Batches of operations: which, by whom, and how many batches late its event comes."""
 PACES = st.sampled_from([2 * MINUTE, 2 * MINUTE, 50 * MINUTE, 13 * 60 * MINUTE])
 """How far apart the batches are. Only where they are minutes apart do events come late: that late they may be."""
+SLOW = st.sampled_from([50 * MINUTE, 13 * 60 * MINUTE])
+"""Every event comes with its batch: of a difference whose call is not there yet nothing is said alike before."""
 History = list[list[tuple[int, str, int]]]
 
 
-def lived(batches: History, complete: bool, pace: timedelta) -> None:
+def lived(batches: History, complete: bool, pace: timedelta, window: timedelta | None = None) -> None:
     """Lives the history twice, and compares at every look and at the end."""
-    estate = Estate.clean(complete)
+    estate = Estate.clean(complete, window)
     by_looks, by_wholes = Keeper(), Keeper()
     for keeper in (by_looks, by_wholes):
         keeper.keep(estate.look(keeper, NOON - MINUTE, None))
@@ -145,9 +147,19 @@ def test_looks_and_one_scan_of_everything_come_to_what_scans_of_everything_come_
     lived(batches, complete, pace)
 
 
+@settings(max_examples=20, deadline=None)
+@given(BATCHES, st.booleans(), SLOW)
+def test_they_do_where_calls_came_when_the_window_had_moved_past_them(
+    batches: History, complete: bool, pace: timedelta
+) -> None:
+    lived(batches, complete, pace, window=MINUTE / 2)
+
+
 @pytest.mark.sweep
 @pytest.mark.timeout(3600)
 @settings(max_examples=5000, deadline=None)
-@given(BATCHES, st.booleans(), PACES)
-def test_the_same_of_thousands_of_histories(batches: History, complete: bool, pace: timedelta) -> None:
-    lived(batches, complete, pace)
+@given(BATCHES, st.booleans(), st.tuples(PACES, st.none()) | st.tuples(SLOW, st.just(MINUTE / 2)))
+def test_the_same_of_thousands_of_histories(
+    batches: History, complete: bool, times: tuple[timedelta, timedelta | None]
+) -> None:
+    lived(batches, complete, *times)

@@ -51,8 +51,8 @@ def admit(
 
     Raises Refused with what would be right; Nobody for who is nobody whatever they ask.
     """
-    # Who has the daemon's user has the store, and who is root has everything: to look is no gift. Neither is a person.
-    keeper = at_door.uid in (0, os.geteuid()) and ("viewer" in operation.needs or bool(operation.asks))
+    # Neither of them is a person.
+    keeper = at_door.uid in _keepers() and ("viewer" in operation.needs or bool(operation.asks))
     said: Refused | None = None
     for number, read in enumerate(maps):
         if keeper and number == 0:
@@ -68,7 +68,13 @@ def admit(
         if said is None and (last or operation.needs == ("viewer",)):
             return Admitted(speaker, directory if last else None)
     assert said is not None  # there is a map
-    raise said
+    # Who may look is not nobody whatever they ask.
+    raise Refused(str(said)) if at_door.uid in _keepers() else said
+
+
+def _keepers() -> tuple[int, int]:
+    """Who has the daemon's user has the store, and who is root has everything: to look is no gift."""
+    return 0, os.geteuid()
 
 
 def _as_person(at_door: Peer, people: Mapping[str, str], directory: Directory, now: datetime) -> Speaker | None:

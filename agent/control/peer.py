@@ -14,6 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+NOBODY = 65534
+"""The user that stands for whoever the kernel cannot name."""
+
 _CREDENTIALS = struct.Struct("3i")
 _UNSET = (
     2**32 - 1
@@ -49,20 +52,21 @@ def peer_of(connection: socket.socket, now: datetime) -> Peer:
     login = _login(pid)
     # Whoever became another user by `su` or `sudo` logged in as somebody; it is told, and decides nothing.
     said += f", logged in as uid {login}" if login is not None and login != uid else ""
-    return Peer(pid, uid, gid, _name(uid), f"{said}, {now:%Y-%m-%dT%H:%M:%SZ}")
+    return Peer(pid, uid, gid, name_of(uid), f"{said}, {now:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def name_of(uid: int) -> str:
+    """A user's name on this machine; empty: it has none for it. A directory may be asked, which may take long."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
 
 
 def _credentials(connection: socket.socket) -> tuple[int, int, int]:
     packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(packed)
     return pid, uid, gid
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
 
 
 def _login(pid: int) -> int | None:

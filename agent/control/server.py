@@ -1,17 +1,17 @@
 """The daemon's end of the socket: listens, says who is there, and has each command carried out in a child process.
 
-Hides threads, and every limit on what a peer may take: connections, children, time. Nobody waits for a slow one.
+Hides threads, and every limit on what a peer may take of time. Nobody waits for a slow one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ import msgspec
 import structlog
 
 from agent.clean import clean
+from agent.control.door import STRANGERS, Door, Guest, Limits
 from agent.control.errand import Errand, begin, carried_out, kill
 from agent.control.frames import (
     MOST_ANSWERED,
@@ -37,7 +38,7 @@ from agent.control.frames import (
 from agent.control.glance import Glance
 from agent.control.listening import listen
 from agent.control.operations import OPERATIONS, Operation
-from agent.control.peer import Peer, peer_of, uid_of
+from agent.control.peer import Peer, name_of, peer_of, uid_of
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -45,38 +46,20 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("control")
 
+__all__ = ["Control", "Limits"]
+
 Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What peers may take of the daemon. Times are seconds."""
-
-    connections: int = 64
-    of_one_user: int = 16
-    children: int = 3
-    of_one_users: int = 2
-    """Children at work for one user."""
-    receive: float = 10.0
-    """For the whole of a request."""
-    send: float = 30.0
-    """For the whole of an answer."""
-    turn: float = 20.0
-    """To wait for a child."""
-    work: int = 120
-    """For a child."""
-    nobody: float = 5.0
-    """How long somebody stays nobody without being looked up again."""
+_USUAL = Limits()
+_FULL = "the daemon has too many connections; try again"
 
 
 @dataclass(slots=True)
-class _Counts:
-    """Who takes how much at the moment."""
+class _Now:
+    """What is so at the moment."""
 
     lock: threading.Condition = field(default_factory=threading.Condition)
-    connections: Counter[int] = field(default_factory=Counter)
-    children: Counter[int] = field(default_factory=Counter)
     nobody: dict[int, tuple[float, Answer]] = field(default_factory=dict)
+    """Users who are nobody, until when, and what they were told."""
     at_work: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
 
@@ -84,7 +67,7 @@ class Control:
     """The socket of `[daemon] socket`, served from `start` to `stop`. Threads of its own; nobody waits for a peer."""
 
     def __init__(
-        self, config: Config, store: Store, ask: Ask, *, path: Path | None = None, limits: Limits = Limits()
+        self, config: Config, store: Store, ask: Ask, *, path: Path | None = None, limits: Limits = _USUAL
     ) -> None:
         """`ask`: see the package. `path`: file the children read in place of the configuration's own."""
         self._path = config.path(config.daemon.socket) if config.daemon.socket else None
@@ -94,13 +77,15 @@ class Control:
         self._ask = ask
         self._glance = Glance(store)
         self._limits = limits
-        self._counts = _Counts()
+        self._now = _Now()
+        self._door = Door(limits)
         self._listener: socket.socket | None = None
         self._file: tuple[int, int] | None = None
 
     def start(self) -> None:
         """Listens, unless `[daemon] socket` is empty. Raises ControlError."""
         if self._path is not None:
+            self._door.keep_for(self._config.daemon.people, os.geteuid())
             self._listener, self._file = listen(self._path)
             threading.Thread(target=self._accept, args=(self._listener,), name="control", daemon=True).start()
 
@@ -108,8 +93,9 @@ class Control:
         """From now on children read this configuration. The socket stays where it is until `stop` and `start`."""
         self._config = config
         self._child_reads, self._estate = path or config.path(config.origin), config.estate.name
-        with self._counts.lock:
-            self._counts.nobody.clear()
+        self._door.keep_for(config.daemon.people, os.geteuid())
+        with self._now.lock:
+            self._now.nobody.clear()
 
     def stop(self, seconds: float = 5.0) -> None:
         """Takes no more, gives what is at work so many seconds, and kills the rest."""
@@ -123,9 +109,9 @@ class Control:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         listener.close()
-        with self._counts.lock:
-            self._counts.lock.wait_for(lambda: not self._counts.at_work, seconds)
-            for child in self._counts.at_work:
+        with self._now.lock:
+            self._now.lock.wait_for(lambda: not self._now.at_work, seconds)
+            for child in self._now.at_work:
                 kill(child)
 
     # --- one connection after another ------------------------------------------------------------------------
@@ -143,40 +129,37 @@ class Control:
             except OSError:
                 connection.close()
                 continue
-            if not self._let_in(uid):
-                _answer(connection, refusal("the daemon has too many connections; try again", busy=True), 0.1)
+            guest, leaves = self._door.come(connection, uid)
+            if leaves is not None:
+                _answer(leaves.connection, refusal(_FULL, busy=True), 0.1)
+                with contextlib.suppress(OSError):  # its thread closes it
+                    leaves.connection.shutdown(socket.SHUT_RDWR)
+            if guest is None:
+                _answer(connection, refusal(_FULL, busy=True), 0.1)
                 connection.close()
                 continue
             try:
-                threading.Thread(target=self._serve, args=(connection, uid), name="control peer", daemon=True).start()
+                threading.Thread(target=self._serve, args=(guest,), name="control peer", daemon=True).start()
             except RuntimeError:  # no thread is left
-                self._let_out(uid)
+                self._door.go(guest)
                 connection.close()
 
-    def _let_in(self, uid: int) -> bool:
-        with self._counts.lock:
-            taken = self._counts.connections
-            if taken.total() >= self._limits.connections or taken[uid] >= self._limits.of_one_user:
-                return False
-            taken[uid] += 1
-            return True
-
-    def _let_out(self, uid: int) -> None:
-        with self._counts.lock:
-            self._counts.connections[uid] -= 1
-            self._counts.connections += Counter()  # those of nobody are forgotten
-
-    def _serve(self, connection: socket.socket, uid: int) -> None:
+    def _serve(self, guest: Guest) -> None:
         try:
-            with connection:
+            with guest.connection as connection:
+                if not self._door.named(guest, name_of(guest.uid)):
+                    _answer(connection, refusal(_FULL, busy=True), self._limits.send)
+                    return
                 try:
                     asked = request(receive(connection, MOST_ASKED, self._limits.receive))
                 except FrameError as error:
                     _answer(connection, refusal(f"not understood: {error}"), self._limits.send)
                     return
+                if not self._door.asked(guest):
+                    return
                 began = time.monotonic()
                 peer = peer_of(connection, datetime.now(UTC))
-                given = self._answered(asked, peer)
+                given = self._answered(asked, peer, guest)
                 _log.info(
                     "control.asked",
                     operation=clean(asked.operation, 60),
@@ -187,11 +170,11 @@ class Control:
                 )
                 _answer(connection, msgspec.structs.replace(given, by="", ask="", nobody=False), self._limits.send)
         finally:
-            self._let_out(uid)
+            self._door.go(guest)
 
     # --- one command -----------------------------------------------------------------------------------------
 
-    def _answered(self, asked: Request, peer: Peer) -> Answer:
+    def _answered(self, asked: Request, peer: Peer, guest: Guest) -> Answer:
         operation = OPERATIONS.get(asked.operation)
         if operation is None:
             return refusal(f"'{clean(asked.operation, 60)}' does not go through the daemon's socket")
@@ -202,17 +185,21 @@ class Control:
         if asked.estate and asked.estate != self._estate:
             ours, theirs = clean(self._estate, 60), clean(asked.estate, 60)
             return refusal(f"the configuration is of the estate '{theirs}', and this daemon looks after '{ours}'")
-        with self._counts.lock:
-            until, before = self._counts.nobody.get(peer.uid, (0.0, Answer()))
+        if guest.share == STRANGERS:
+            return self._stranger(peer)
+        with self._now.lock:
+            until, before = self._now.nobody.get(peer.uid, (0.0, Answer()))
             if time.monotonic() < until:
                 return before
-        with self._turn(peer.uid) as mine:
+        with self._door.turn(guest, lambda: self._listener is not None) as mine:
             if not mine:
                 return refusal("the daemon is busy with what others asked; try again", busy=True)
             given = self._carried_out(asked, peer, operation)
         if given.nobody:
-            with self._counts.lock:
-                self._counts.nobody[peer.uid] = (time.monotonic() + self._limits.nobody, given)
+            now = time.monotonic()
+            with self._now.lock:
+                left = {uid: one for uid, one in self._now.nobody.items() if one[0] > now}
+                self._now.nobody = {**left, peer.uid: (now + self._limits.nobody, given)}
         if given.ask:
             return self._asked(given)
         return given
@@ -224,25 +211,17 @@ class Control:
         wait = "Nothing is said of the estate until it has ended: `driftwarden status`, `driftwarden findings`."
         return msgspec.structs.replace(given, exit=3, stdout=f"{said}\n{wait}\n")
 
-    @contextlib.contextmanager
-    def _turn(self, uid: int) -> Iterator[bool]:
-        """A child's place, for as long as the context; False where none was free in time."""
-        counts, limits = self._counts, self._limits
+    def _stranger(self, peer: Peer) -> Answer:
+        """What a user without a name is told, for whom no process begins: nobody can be meant by it."""
+        from agent.declare import Refused
+        from agent.declare import peer as somebody
+        from agent.model import Directory
 
-        def free() -> bool:
-            return counts.children.total() < limits.children and counts.children[uid] < limits.of_one_users
-
-        with counts.lock:
-            mine = counts.lock.wait_for(free, limits.turn) and self._listener is not None
-            if mine:
-                counts.children[uid] += 1
         try:
-            yield mine
-        finally:
-            if mine:
-                with counts.lock:
-                    counts.children[uid] -= 1
-                    counts.lock.notify_all()
+            somebody(peer.user, peer.uid, {}, Directory(), datetime.now(UTC), peer.evidence)
+        except Refused as error:
+            return refusal(str(error))
+        raise AssertionError("nobody is named")
 
     def _carried_out(self, asked: Request, peer: Peer, operation: Operation) -> Answer:
         vitals = dict(self._ask("status", {})) if operation.tells else None
@@ -253,14 +232,14 @@ class Control:
             child = begin(asked)
         except OSError as error:
             return refusal(f"the daemon cannot begin a process: {error.strerror}", busy=True)
-        with self._counts.lock:
-            self._counts.at_work.add(child)
+        with self._now.lock:
+            self._now.at_work.add(child)
         try:
             return carried_out(child, Errand(config, fence, peer, asked, vitals, self._limits.work))
         finally:
-            with self._counts.lock:
-                self._counts.at_work.discard(child)
-                self._counts.lock.notify_all()
+            with self._now.lock:
+                self._now.at_work.discard(child)
+                self._now.lock.notify_all()
 
 
 def _answer(connection: socket.socket, given: Answer, seconds: float) -> None:

@@ -20,6 +20,7 @@ from typing import Self
 from agent.clean import clean
 from agent.collect import Sessions, units
 from agent.config import Config, ConfigError
+from agent.events.resting import Resting
 from agent.gather.conclude import Done, file, looked, scene
 from agent.gather.focused import Asked, Live, Place, opened, pool
 from agent.gather.means import Means
@@ -87,6 +88,7 @@ class Worker:
         self._stop = threading.Event()
         self._asked = threading.Event()
         self._open = ExitStack()
+        self._resting = Resting()
         self._looked_at_all = self._planned = time.monotonic()
 
     def stop(self) -> None:
@@ -120,28 +122,29 @@ class Worker:
 
     def run(self) -> bool:
         """Works until stopped or old. False: the fence no longer holds."""
-        born, failures = time.monotonic(), 0
+        born, failing, broken = time.monotonic(), False, 0
         while not self._stop.is_set() and time.monotonic() - born < LIFE and resident() < LARGEST:
-            if self._may_read_more():
+            if self._may_read_more() or self._stop.wait(self._resting.pause(self._feeds)):
                 break
             try:
-                if failures:
+                if failing:
                     Unjudged(self._store).rewrite()
                 batch = self._polled() if self._asked.is_set() else self.round()
+                broken = broken if batch is not None and batch.job else 0
             except Fenced:
                 self._say(Batch(error=_FENCED))
                 return False
             except (StoreError, ConfigError, RuleError) as error:
-                batch = Batch(error=str(error))
-            if batch is None and not failures:
+                batch, broken = Batch(error=str(error)), broken + 1
+            if batch is None and (not failing or self._resting.why):
                 continue
             batch = batch or Batch()  # whoever was told of a failure is told that it is over
             self._say(batch)
             if batch.job:
                 continue  # whether the queues are read is another matter
-            failures = failures + 1 if batch.error else 0
-            if failures:
-                self._stop.wait(min(2.0 ** (failures - 1), _LONGEST_WAIT))
+            failing = bool(batch.error)
+            if broken:
+                self._stop.wait(min(2.0 ** (broken - 1), _LONGEST_WAIT))
         return True
 
     def round(self) -> Batch | None:
@@ -149,10 +152,12 @@ class Worker:
         arrived = [0.0]
         found = self._ingested(arrived)
         began = arrived[0] or time.monotonic()
-        error = "; ".join(dict.fromkeys(gap.why for gap in found.gaps))
+        # Of a queue that rests it is told with what the others bring, so that nobody takes it for read.
+        news = bool(found.events or found.gaps)
+        error = "; ".join(dict.fromkeys((*(gap.why for gap in found.gaps), *self._resting.why)))
         self._look_at_all()
         if not Unjudged(self._store).due(datetime.now(UTC)):
-            return Batch(found.events, seconds=time.monotonic() - began, error=error) if found.events or error else None
+            return Batch(found.events, seconds=time.monotonic() - began, error=error) if news else None
         done = self._judged()
         if done is None:
             return Batch(found.events, seconds=time.monotonic() - began, error=error)
@@ -170,7 +175,7 @@ class Worker:
     def _ingested(self, arrived: list[float]) -> Ingested:
         """Messages into the journal; tells when the first had arrived."""
         collector = self._place.collector(datetime.now(UTC))
-        unjudged = Unjudged(self._store)
+        unjudged = Unjudged(self._store, start=collector.trail_start)
 
         def now() -> datetime:
             arrived[0] = arrived[0] or time.monotonic()
@@ -179,7 +184,7 @@ class Worker:
         quiet = time.monotonic() - self._heard > QUIET
         found = ingest(
             self._store.journal,
-            self._patient if quiet else self._feeds,
+            self._resting.awake(self._patient if quiet else self._feeds),
             collector.reader(),
             collector.trail_start,
             collector.started_at,

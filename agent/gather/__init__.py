@@ -6,7 +6,6 @@ before the code and its state have said what is sensitive.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,13 +13,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 
 from agent.collect import Collector, Plan, Sessions, blame, lost, ticket_patterns, units
-from agent.config import Config
+from agent.config import Config, duration
 from agent.declared.sensitive import call_sealer, seal_alike
+from agent.filing import owner
+from agent.gather.belated import Belated, Late
 from agent.gather.unjudged import Marked, Unjudged
 from agent.ingest import ingest, kept_entries
+from agent.live.requests import Calls
 from agent.model import Change, Entry, Gap, Key, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.settle import settle, unread_states
@@ -39,7 +42,8 @@ _DIGESTED = timedelta(hours=4)  # a digest is written every hour, and delivered 
 _POLL = 0.05  # seconds between two looks at stacks that are still being read
 
 Progress = Callable[[str], None]
-Mark = Callable[[Sequence[Entry]], None]
+"""Told what is begun or done; nothing (``""``) where it only goes on: somebody may wait for a sign of it."""
+Mark = Callable[[Sequence[Entry], bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Gathered:
     """When reading began: what another scan read later is newer."""
     marked: Marked
     """What of the trail waited for a scan, and is judged by this one."""
+    late: Late
+    """What of the trail is told although its window does not reach so far back."""
     keys: frozenset[Key] | None = None
     """What was looked at; None: the whole estate."""
     news: frozenset[str] = frozenset()
@@ -99,26 +105,29 @@ def gather(
             config.path(config.store.cache),
             last=last_whole(behind or store),
             accounts=planned.accounts,
+            calls=Calls(lambda: progress("")),
         )
-        mark = Unjudged(store, None if mark_all else started).mark
+        mark = Unjudged(store, None if mark_all else started, collector.trail_start).mark
         _work(store, run_id, planned, collector, progress, behind, mark)
         join = store.units.claim(run_id, owner(), datetime.now(UTC), LEASE, kinds=("join",))
         progress("looking at the states again")
-        marked = Unjudged(store).due(started)
-        declared, live, trail = _sides(store, run_id, planned, collector, behind)
+        marked = Unjudged(behind or store).due(started)
+        late = late_of(behind or store, config).due(marked, collector.trail_start, started)
+        declared, live, trail = _sides(store, run_id, planned, collector, behind, late)
     accounts = tuple(planned.accounts.values())
-    return Gathered(declared, live, trail, planned.read, collector.calls.total, join, accounts, started, marked)
+    calls = collector.calls.total
+    return Gathered(declared, live, trail, planned.read, calls, join, accounts, started, marked, late)
 
 
 def last_whole(store: Store) -> datetime | None:
     """When the last scan of the whole estate that ended began: what was delivered since is to be judged, however long
-    ago that is."""
-    return next((one.started_at for one in store.scans.last(kind="whole") if one.finished_at is not None), None)
+    ago that is and however many died since."""
+    return next((one.started_at for one in store.scans.last(1, "whole", ended=True)), None)
 
 
-def owner() -> str:
-    """This thread's name, for leases."""
-    return f"{os.uname().nodename}/{os.getpid()}/{threading.get_ident()}"
+def late_of(store: Store, config: Config) -> Belated:
+    """The late events of the store, told for as long as the configuration's window is."""
+    return Belated(store, duration(config.trail.lookback))
 
 
 def _work(
@@ -137,7 +146,8 @@ def _work(
         result: Snapshot | Trail
         if unit.kind == "trail":
             feeds = collector.feeds(unit.args)
-            result = read_trail(store, feeds, collector, call_sealer(declared.side(), collector.key), behind, mark)
+            sealer = call_sealer(declared.side(), collector.key)
+            result = read_trail(store, feeds, collector, sealer, behind, mark, progress)
         else:
             result = collector.run(unit)
         if isinstance(result, Snapshot) and unit.kind == "live":
@@ -165,9 +175,15 @@ def read_trail(
     collector: Collector,
     sealer: Callable[[Any], Any],
     behind: Store | None = None,
-    mark: Mark = lambda _: None,
+    mark: Mark = lambda *_: None,
+    progress: Progress = lambda _: None,
 ) -> Trail:
     """Reads the trail's sources into the journal; the result tells only what could not be read. Raises StoreError."""
+
+    def now() -> datetime:
+        progress("")  # it is asked for each delivery that is kept
+        return datetime.now(UTC)
+
     found = ingest(
         store.journal,
         feeds,
@@ -175,7 +191,7 @@ def read_trail(
         collector.trail_start,
         collector.started_at,
         seal=sealer,
-        now=lambda: datetime.now(UTC),
+        now=now,
         by=collector.fingerprint(),
         behind=behind.journal if behind else None,
         mark=mark,
@@ -231,7 +247,7 @@ class _Declared:
 
 
 def _sides(
-    store: Store, run_id: str, planned: Plan, collector: Collector, behind: Store | None
+    store: Store, run_id: str, planned: Plan, collector: Collector, behind: Store | None, late: Late
 ) -> tuple[Snapshot, Snapshot, Trail]:
     """The results of all units as two snapshots and one trail. A unit without a result is a gap."""
     started = collector.started_at
@@ -251,7 +267,7 @@ def _sides(
     declared = declared_side(planned, collector, settled.declared, started, gaps["declared"])
     trail_gaps = (*gaps["trail"], *(gap for part in trails for gap in part.gaps))
     sealer = call_sealer(declared, collector.key)
-    trail = trail_of([behind, store] if behind else [store], collector, sealer, trail_gaps, trails)
+    trail = trail_of([behind, store] if behind else [store], collector, sealer, trail_gaps, trails, late)
     return declared, joined("live", settled.live, started, gaps["live"]), trail
 
 
@@ -261,9 +277,10 @@ def trail_of(
     sealer: Callable[[Any], Any],
     gaps: Sequence[Gap],
     parts: Sequence[Trail],
+    late: Late,
     memory: Memory | None = None,
 ) -> Trail:
-    """The trail that the journals make, as the declared side (`sealer`) allows it to be written down.
+    """The trail that the journals make, with what came late, as the declared side (`sealer`) allows it to be kept.
 
     With a `memory` less is done again of what was done for the trail before.
     """
@@ -283,7 +300,7 @@ def trail_of(
     unheard = {*expected} - {(one.account, one.region) for one in tallies if one.events}
     lost, messages = lasting(_found(journals, start), end)
     trail = assemble(
-        kept_entries(journals, start, end),
+        chain(kept_entries(journals, start, end), late.entries),
         start,
         end,
         tallies=tallies,
@@ -298,6 +315,7 @@ def trail_of(
         expected=expected,
         ever=frozenset[tuple[str, str]]().union(*(journal.heard_of(unheard) for journal in journals)),
         memory=memory,
+        late=late.events,
     )
     return replace(
         trail,

@@ -24,9 +24,9 @@ from agent.config import Config
 from agent.declare import InForce, ground, in_force
 from agent.document import document, with_tickets
 from agent.document.authority import PolicyNews
-from agent.filing import Filed, drain, forsaken
+from agent.filing import Filed, drain, forsaken, owner
 from agent.focus import Focus, parent_of
-from agent.gather import Gathered, Progress, owner
+from agent.gather import Gathered, Progress, late_of
 from agent.gather.collected import Grounds, collected, grounds
 from agent.gather.focused import Asked, Place, look
 from agent.gather.means import Means
@@ -146,6 +146,7 @@ def conclude(at: Scene, run_id: str, kind: ScanKind, got: Gathered, heard: Heard
         if not dry_run:
             kept = _kept(at, kind, got, found, shown, rests, open_ones)
             _commit(store, got, replace(kept, events=news.events, policy=news.files))
+            late_of(store, at.config).judged(got.late, got.began)
             Unjudged(store).judged(got.marked, _left(found, focus) if got.keys is None else ())
     times = [one.change.time for one in found.changes if not got.news.isdisjoint(one.change.event_ids)]
     return Done(found, shown, got.calls, None, max(times, default=None))
@@ -155,7 +156,7 @@ def _overtaken(store: Store, began: datetime) -> bool:
     """Whether a scan of the whole estate that began later than a reading is kept. One that by our clock is yet to come
     was made by a clock that was wrong."""
     now = datetime.now(UTC)
-    return any(began < one.started_at <= now and one.finished_at is not None for one in store.scans.last(5, "whole"))
+    return any(began < one.started_at <= now for one in store.scans.last(1, "whole", ended=True))
 
 
 def _left(found: Scan, focus: Focus) -> set[str]:
@@ -292,4 +293,9 @@ def file(at: Scene) -> Filed | None:
     at.progress("filing")
     if at.store.database.file is not None:
         forsaken(at.store.outbox, datetime.now(UTC))
-    return drain(at.store.outbox, at.means.systems.target, owner(), lambda: datetime.now(UTC))
+
+    def now() -> datetime:
+        at.progress("")  # it is asked for each entry
+        return datetime.now(UTC)
+
+    return drain(at.store.outbox, at.means.systems.target, owner(), now)

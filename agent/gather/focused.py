@@ -16,10 +16,21 @@ from agent.collect import Collector, Plan, blame, units
 from agent.config import Config, ConfigError
 from agent.declared.sensitive import seal_alike
 from agent.focus import Look, focused, looks, remembered, wanted
-from agent.gather import CALL_THREADS, UNIT_THREADS, Gathered, Progress, joined, last_whole, read_trail, trail_of
+from agent.gather import (
+    CALL_THREADS,
+    UNIT_THREADS,
+    Gathered,
+    Progress,
+    joined,
+    last_whole,
+    late_of,
+    read_trail,
+    trail_of,
+)
 from agent.gather.means import Means
 from agent.gather.side import Side
 from agent.gather.unjudged import Marked, Unjudged
+from agent.live.requests import Calls
 from agent.model import GLOBAL, Change, Gap, Key, Scope, Snapshot, Trail
 from agent.store import ScanKind, Store
 from agent.store.findings import Known as SeenBefore
@@ -65,8 +76,8 @@ class Place:
     told: Memory = field(default_factory=Memory)
     """Of the trail."""
 
-    def collector(self, at: datetime) -> Collector:
-        """That reads at this time."""
+    def collector(self, at: datetime, progress: Progress = lambda _: None) -> Collector:
+        """That reads at this time; each request is progress."""
         return Collector(
             self.config,
             self.means.sessions,
@@ -77,6 +88,7 @@ class Place:
             self.config.path(self.config.store.cache),
             last=last_whole(self.store),
             accounts=self.side.planned.accounts,
+            calls=Calls(lambda: progress("")),
         )
 
 
@@ -93,7 +105,7 @@ def pool() -> ThreadPoolExecutor:
 def ingested(place: Place, progress: Progress = lambda _: None) -> Trail:
     """Reads the trail's sources into the journal, everything new marked. Raises StoreError."""
     progress("reading the trail")
-    collector = place.collector(datetime.now(UTC))
+    collector = place.collector(datetime.now(UTC), progress)
     feeds = [feed for unit in place.side.planned.units if unit.kind == "trail" for feed in collector.feeds(unit.args)]
     if any(feed.drains for feed in feeds):
         Unjudged(place.store).rewrite()
@@ -102,7 +114,8 @@ def ingested(place: Place, progress: Progress = lambda _: None) -> Trail:
         # Code and states are read for the first entry there is: most often there is none.
         return place.side.sealer(collector)(entry)
 
-    found = read_trail(place.store, feeds, collector, sealer, mark=Unjudged(place.store).mark)
+    mark = Unjudged(place.store, start=collector.trail_start).mark
+    found = read_trail(place.store, feeds, collector, sealer, mark=mark, progress=progress)
     # Without credentials there is no source to say that it was not read.
     unread = [gap for gap in place.side.planned.gaps if gap.scope == EVERYWHERE or "lookup" in _sources(place)]
     return replace(found, gaps=(*found.gaps, *unread))
@@ -120,14 +133,16 @@ def look(
     `brought` is what reading the trail's sources came to, just now. Raises StoreError; what cannot be read is a gap.
     """
     store, began = place.store, datetime.now(UTC)
-    marked = Unjudged(store).due(began) if asked.kind == "trail" else Marked()
+    waits = Unjudged(store).due(began)
+    marked = waits if asked.kind == "trail" else Marked()
     if asked.kind == "trail" and not marked:
         return None
-    collector = place.collector(began)
+    collector = place.collector(began, progress)
+    late = late_of(store, place.config).due(waits, collector.trail_start, began)
     # That a source fell silent is told by the hours that were counted, whoever read it.
     parts = brought or [Trail(began, began)]
     gaps = [gap for part in parts for gap in part.gaps]
-    trail = trail_of([store], collector, place.side.sealer(collector), gaps, parts, place.told)
+    trail = trail_of([store], collector, place.side.sealer(collector), gaps, parts, late, place.told)
     news = [one for one in trail.changes if marked.covers(one.event_ids, one.time)]
     open_ones = store.findings.open()
     its = _asked_for(asked, place.side, open_ones.values())
@@ -145,6 +160,7 @@ def look(
         tuple(place.side.planned.accounts.values()),
         began,
         marked,
+        late,
         keys,
         frozenset(event for one in news for event in one.event_ids),
     )

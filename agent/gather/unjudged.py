@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from agent.model import Entry
 from agent.store import Kept, Store
 from agent.store.journal import ASIDE
+from agent.trail.source import LATE
 
 NAME = ASIDE
 """Under which the journal keeps it, as if it were a feed, and the lock that is held while it is changed."""
@@ -47,11 +48,21 @@ class Unjudged:
 
     store: Store
     after: datetime | None = None
-    """Entries up to then are not marked: the scan that reads them judges them itself."""
+    """Entries up to then are not marked: the scan that reads them judges them itself, or, where it dies, the next."""
+    start: datetime | None = None
+    """Where the trail's window begins."""
 
-    def mark(self, entries: Sequence[Entry]) -> None:
-        """To be called before the entries are kept. Raises StoreError."""
-        new = {one.event: one.time for one in entries if self.after is None or one.time > self.after}
+    def mark(self, entries: Sequence[Entry], queued: bool = False) -> None:
+        """To be called before the entries are kept. Raises StoreError.
+
+        What came through a queue (`queued`) is news whatever age it has: nobody will bring it again. What other sources
+        tell of before the window leads up to it.
+        """
+        new = {one.event: one.time for one in entries if self._waits(one.time, queued)}
+        if self.start is not None and (old := {event for event, at in new.items() if at < self.start}):
+            # Who brings it once more, a file that is copied or a queue beside a bucket, makes it no news.
+            for event in self.store.journal.times(old):
+                del new[event]
         if not new:
             return
         with self.store.exclusive(NAME):
@@ -61,6 +72,12 @@ class Unjudged:
                 marked = self._folded(marked, known.events - new.keys())
             if marked != known:
                 self._keep(marked)
+
+    def _waits(self, at: datetime, queued: bool) -> bool:
+        if not queued and self.start is not None and at < self.start:
+            return False
+        # Of the last day before it the next scan is sure to look at everything.
+        return self.after is None or at > self.after or (queued and at < self.after - LATE)
 
     def rewrite(self) -> None:
         """Writes down once more what waits. It proves that the store takes writes, before a queue is asked: a message

@@ -16,7 +16,7 @@ from night import CASE, GRANT
 
 from agent.cli import main
 from agent.config import load
-from agent.control.gate import admit
+from agent.control.gate import Nobody, admit
 from agent.control.operations import OPERATIONS
 from agent.control.peer import Peer
 from agent.declare import Refused
@@ -150,6 +150,17 @@ def test_who_is_let_in(name: str, filled: Path) -> None:
     there = {who for who in (*ALL, "stranger", "self") if is_in(name, who, filled)}
     assert there == (MAY[name] | {"self"} if "root" in MAY[name] else MAY[name])
     assert "stranger" not in there
+
+
+@pytest.mark.parametrize("uid", sorted({0, os.geteuid()}))
+def test_who_may_look_is_not_nobody_whatever_they_ask(uid: int, filled: Path) -> None:
+    """That would be remembered, and they could not look for so long."""
+    config, now = load(filled / "driftwarden.toml"), datetime.now(UTC)
+    maps = (lambda: read(config, None, now),) * 2
+    for who, nobody in ((uid, False), (STRANGER, True)):
+        with pytest.raises(Refused, match="you are nobody here") as refused:
+            admit(OPERATIONS["cases review"], Peer(1, who, who, "", ""), {}, config.authority.roles, maps, now)
+        assert isinstance(refused.value, Nobody) == nobody
 
 
 def test_every_role_opens_something_of_its_own() -> None:
