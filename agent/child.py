@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ EXIT: dict[Status, int] = {"clean": 0, "violations": 1, "incomplete": 3, "held":
 MISUSE = 2
 FENCED = 5
 """Exit code of a process that was started for a leader, when another leads now."""
+_BETWEEN_SIGNS = 1.0  # seconds
 
 
 def scan_in_child(
@@ -59,6 +62,22 @@ def command(
     found += [] if look == "whole" else ["--look", look]
     found += [] if fence is None else ["--fence", str(fence)]
     return [*found, *["--dry-run"] * dry_run, *["--quiet"] * quiet]
+
+
+def signs() -> Callable[[], None]:
+    """To be called whenever something got done, by any thread: now and then, an empty line on stderr says so to the
+    daemon, which takes a child for hung that gave no sign for an hour.
+    """
+    last = -_BETWEEN_SIGNS
+
+    def sign() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _BETWEEN_SIGNS:
+            last = now
+            sys.stderr.write("\n")
+
+    return sign
 
 
 def variables() -> dict[str, str]:

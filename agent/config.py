@@ -62,6 +62,7 @@ __all__ = [
     "duration",
     "environment",
     "load",
+    "missing",
     "read_from",
     "reading",
 ]
@@ -117,13 +118,20 @@ def load(path: Path) -> Config:
 
 def reading(path: Path) -> Path:
     """Where the content of a file or folder is read: in a child of the daemon the copy that was found right, if there
-    is one; else the path itself. What the copy of a folder does not hold is not there.
+    is one; else the path itself. What the copy of a folder does not hold, or was not there itself, is not there.
     """
     kept = os.environ.get(KEPT)
     if not kept:
         return path
+    if (was_missing := missing(Path(kept), path)).exists():
+        return was_missing / "nothing"
     copy = Path(f"{kept}{path.absolute()}")
     return copy if copy.exists() else path
+
+
+def missing(kept: Path, path: Path) -> Path:
+    """A folder below that of the copies, empty for ever: where it is, the file or folder `path` was not there."""
+    return kept / ".missing" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
 
 
 def read_from(kept: Path | None) -> None:

@@ -18,11 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent import ticketing
-from agent.child import EXIT, FENCED, MISUSE
+from agent.child import EXIT, FENCED, MISUSE, signs
 from agent.clean import clean
 from agent.collect import Sessions, read_people
 from agent.config import Config, ConfigError, duration, load, reading
-from agent.gather import Progress, gather
+from agent.gather import Progress, gather, late_of
 from agent.gather.conclude import Done, Scene, conclude, file, filed, heard_now, looked, scene
 from agent.gather.focused import Asked, Place, asked_of, ingested, opened, pool
 from agent.gather.means import Means
@@ -119,7 +119,9 @@ def _whole(at: Scene, dry_run: bool, led: bool) -> Done:
         done = conclude(at, run_id, "whole", got, heard, dry_run=dry_run)
     if dry_run:
         return done
-    store.journal.forget(started - duration(at.config.trail.keep), CONTROLS)
+    # What waits for a look, and what came late and is told still, may be as old as anything that is kept.
+    needed = late_of(store, at.config).oldest(datetime.now(UTC))
+    store.journal.forget(min(filter(None, (started - duration(at.config.trail.keep), needed))), CONTROLS)
     return filed(at, done)
 
 
@@ -195,17 +197,21 @@ def _workplace(store: Store, dry_run: bool) -> Iterator[Store]:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    """The child process: `python -m agent.run CONFIG [--look WHAT] [--fence N] [--dry-run] [--quiet]`.
+    """The child process: `python -m agent.run CONFIG [--look WHAT] [--fence N] [--dry-run] [--quiet|--signs]`.
 
-    The scan document is on stdout; `null` where there was nothing to look at.
+    The scan document is on stdout; `null` where there was nothing to look at. Progress is on stderr; with `--quiet` it
+    is not, and with `--signs` only that there is any, for the daemon (`child.signs`).
     """
     # Dozens of threads wait for short answers; handing the interpreter's lock over every 5 ms costs CPU time.
     sys.setswitchinterval(0.05)
     began = time.monotonic()
-    quiet = "--quiet" in arguments
+    sign = signs() if "--signs" in arguments else None
+    quiet = sign is not None or "--quiet" in arguments
 
     def progress(said: str) -> None:
-        if not quiet:
+        if sign is not None:
+            sign()
+        elif said and not quiet:
             sys.stderr.write(f"\r\x1b[K{time.monotonic() - began:5.1f} s  {said[:100]}")
 
     done: Done | None

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.clean import clean
+from agent.config import reading
 from agent.model import Ticket, TicketEvent, TicketScope
 from agent.tickets.document import DocumentError, Reader, Value
 from agent.tolerated.scope import scope
@@ -57,7 +58,7 @@ def read(directory: Path, approvals: Approvals, now: datetime, seen: Callable[[P
     `seen` tells since when a file is known with the content it has now; None: it was not before `now`. No approval in
     it counts from an earlier time, less what clocks may differ.
     """
-    if not directory.is_dir():
+    if not reading(directory).is_dir():
         return Standing(unread=(f"{directory}: no such directory",))
     listed = entries(directory)
     good: list[tuple[Ticket, str]] = []

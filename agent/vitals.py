@@ -39,6 +39,8 @@ class Vitals:
     """Why the newest configuration, rules or exceptions are not in use; empty: they are."""
     stuck: str = ""
     """Why a standby that should lead does not, and what is to be done; empty: nothing keeps it from it."""
+    unreached: str = ""
+    """Why people or monitors do not reach it; empty: they do."""
     clock_jumps: int = 0
     """How often the wall clock moved against the monotonic one."""
     events: int = 0

@@ -1,29 +1,33 @@
 """Scanning again and again in the foreground: on a schedule, and when the files of a stack change.
 
-Hides APScheduler's defaults, which skip late runs silently, and watchdog's bursts: an editor's save or a `git pull` is
-one change.
+Hides watchdog's bursts (an editor's save or a `git pull` is one change, and files that never settle are scanned all the
+same), and that somebody may set the clock.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from agent.config import Config, Stack, duration, load
 
 SETTLE = 2.0  # seconds without a further change until the files count as settled
+LONGEST_BURST = 15.0  # seconds after which files that never settle are scanned all the same
 _SUFFIXES = (".tf", ".json", ".tfvars", ".tfstate", ".tftpl", ".tpl", ".hcl", ".tfbackend", ".toml", ".yaml")
 
 
 def keep_scanning(
-    config: Path, every: str, scan: Callable[[], int], stop: threading.Event | None = None, settle: float = SETTLE
+    config: Path,
+    every: str,
+    scan: Callable[[], int],
+    stop: threading.Event | None = None,
+    settle: float = SETTLE,
+    longest: float = LONGEST_BURST,
 ) -> int:
     """Scans now, then `every` (`15m`, `6h`) and after each change of the stacks, rules and tickets; gives the count.
 
@@ -36,33 +40,30 @@ def keep_scanning(
     due = threading.Event()
     due.set()
     stop = stop or threading.Event()
-    scheduler = BackgroundScheduler(timezone=UTC)
-    # misfire_grace_time defaults to 1 s and skips what is later: https://github.com/agronholm/apscheduler/issues/292
-    scheduler.add_job(
-        due.set, IntervalTrigger(seconds=int(interval.total_seconds())), misfire_grace_time=None, coalesce=True
-    )
+    period = interval.total_seconds()
+    next_at = time.monotonic() + period
     observer = Observer()
     changes = _Changes(due)
     for folder in watched(config):
         observer.schedule(changes, str(folder), recursive=True)
-    scheduler.start()
     observer.start()
     scans = 0
     try:
         while not stop.is_set():
-            if not due.wait(timeout=0.2):
+            if not due.wait(timeout=0.2) and time.monotonic() < next_at:
                 continue
-            changes.wait_until_quiet(settle, stop)
+            changes.wait_until_quiet(settle, longest, stop)
             if stop.is_set():
                 break
             due.clear()
+            if (late := time.monotonic() - next_at) >= 0:
+                next_at += period * (late // period + 1)
             scan()
             scans += 1
     except KeyboardInterrupt:
         pass
     finally:
         observer.stop()
-        scheduler.shutdown(wait=False)
         observer.join()
     return scans
 
@@ -108,21 +109,22 @@ def _code_of(config: Config, stack: Stack) -> Iterator[Path]:
 
 
 class _Changes(FileSystemEventHandler):
-    """Makes a scan due, and remembers when the last change was."""
+    """Makes a scan due, and remembers when the last change was, by the monotonic clock."""
 
     def __init__(self, due: threading.Event) -> None:
         self._due = due
-        self._last: datetime | None = None
+        self._last: float | None = None
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.event_type in ("opened", "closed_no_write") or event.is_directory:
             return
         names = (str(event.src_path), str(event.dest_path))
         if any(map(matters, names)):
-            self._last = datetime.now(UTC)
+            self._last = time.monotonic()
             self._due.set()
 
-    def wait_until_quiet(self, settle: float, stop: threading.Event) -> None:
-        while self._last and (datetime.now(UTC) - self._last).total_seconds() < settle:
+    def wait_until_quiet(self, settle: float, longest: float, stop: threading.Event) -> None:
+        began = time.monotonic()
+        while self._last is not None and (now := time.monotonic()) - self._last < settle and now - began < longest:
             if stop.wait(0.05):
                 return

@@ -9,19 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from agent.child import signs
 from agent.clean import clean
-from agent.config import Config, ConfigError, RulesConfig, load, read_from, reading
+from agent.config import Config, ConfigError, RulesConfig, load, missing, read_from, reading
 from agent.rule_file import RuleError
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class WorkError(Exception):
 # --- configuration and rules -----------------------------------------------------------------------------------
 
 
-def adopt(path: Path, into: Path) -> Said:
+def adopt(path: Path, into: Path, named: Callable[[Iterable[Path]], None] = lambda _: None) -> Said:
     """Copies the configuration, rules, exceptions, baseline, standing changes, identity map, signers, revoked keys and
     calendars below a folder, each under its full path, and checks the copies. Copies are what is checked: nothing can
     change between the two. Approved plans are none of them: one is found by its fingerprint, which half a plan has not.
 
-    Gives the configuration without the secrets that only jobs need, and what is to be watched. Raises ConfigError and
-    RuleError for what is wrong, WorkError for what cannot be copied.
+    Gives the configuration without the secrets that only jobs need, and what is to be watched. `named` is told of files
+    and folders besides the configuration, also where one of them is wrong. Raises ConfigError and RuleError for what is
+    wrong, WorkError for what cannot be copied.
     """
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     place = Path(f"{into}{path.absolute()}")
@@ -66,6 +67,7 @@ def adopt(path: Path, into: Path) -> Said:
     read_from(into)
     config = load(path)
     policy = _policy(config)
+    named(policy)
     for one in policy:
         _copy(one, into)
     _check(config)
@@ -88,17 +90,19 @@ def _calendars(config: Config) -> list[Path]:
 
 
 def _copy(source: Path, into: Path) -> None:
-    """A file, or the YAML files of a folder. What is not there has no copy, and is then found missing itself."""
+    """A file, or the YAML files of a folder; of what is not there, that it is not."""
     copy = Path(f"{into}{source.absolute()}")
     try:
         if source.is_dir():
             copy.mkdir(parents=True, exist_ok=True)
-            files = [file for file in source.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file()]
-        else:
+            for file in source.iterdir():
+                if file.suffix in (".yaml", ".yml") and file.is_file():
+                    shutil.copyfile(file, copy / file.name)
+        elif source.is_file():
             copy.parent.mkdir(parents=True, exist_ok=True)
-            files = [source] if source.is_file() else []
-        for file in files:
-            shutil.copyfile(file, copy / file.name if source.is_dir() else copy)
+            shutil.copyfile(source, copy)
+        else:
+            missing(into, source).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkError(f"{error.filename or source}: cannot be read: {error.strerror}") from None
 
@@ -146,15 +150,16 @@ def _unread(config: Config) -> Iterator[str]:
     theirs is told by each scan, and permits nothing.
     """
     names = filter(None, (config.exceptions.dir, config.baseline.dir, config.authority.standing))
-    folders = [folder for folder in map(config.path, names) if folder.is_dir()]
+    folders = [folder for folder in map(config.path, names) if reading(folder).is_dir()]
     if not folders:
         return
     from agent.tickets.document import DocumentError, parse, text
+    from agent.tolerated.terms import yaml_files
 
     for folder in folders:
-        for name in sorted(file.name for file in reading(folder).iterdir() if not file.name.startswith(".")):
+        for file in yaml_files(folder):
             try:
-                parse(text(folder / name), folder / name)
+                parse(text(file), file)
             except DocumentError as error:
                 yield str(error)
 
@@ -202,14 +207,21 @@ def file(config: Config, store: Store) -> Said:
     tried again or stays as dead.
     """
     from agent.conduct import files_cases
-    from agent.filing import drain
+    from agent.filing import drain, forsaken, owner
     from agent.ticketing import open_systems
 
     target = open_systems(config).target
     if target is None or not files_cases(config):
         return {"sent": 0, "retried": 0, "dead": 0, "errors": []}
-    owner = f"{socket.gethostname()}/work"
-    filed = drain(store.outbox, target, owner, lambda: datetime.now(UTC))
+    sign = signs()
+
+    def now() -> datetime:
+        sign()  # it is asked for each entry
+        return datetime.now(UTC)
+
+    if store.database.file is not None:
+        forsaken(store.outbox, now())
+    filed = drain(store.outbox, target, owner(), now)
     errors = [clean(why, 300) for why in filed.errors]
     return {"sent": filed.sent, "retried": filed.retried, "dead": filed.dead, "errors": errors}
 
@@ -291,15 +303,15 @@ def _main(arguments: Sequence[str]) -> int:
     parser.add_argument("--into", type=Path)
     asked = parser.parse_args(arguments)
     code = 0
+    policy: list[Path] = []
     try:
         if asked.job == "adopt":
-            said = adopt(asked.config, asked.into)
+            said = adopt(asked.config, asked.into, policy.extend)
         else:
             said = _done(load(asked.config), asked.job, asked.fence)
-    except (ConfigError, RuleError) as error:
-        code, said = MISUSE, {"error": str(error)}
-    except WorkError as error:
-        code, said = FAILED, {"error": str(error)}
+    except (ConfigError, RuleError, WorkError) as error:
+        code, said = FAILED if isinstance(error, WorkError) else MISUSE, {"error": str(error)}
+        said = {**said, "policy": [str(one) for one in policy]} if policy else said
     sys.stdout.write(json.dumps(said) + "\n")
     return code
 

@@ -43,7 +43,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     # What reads, keeps and files.
     ("declared", "live", "mail", "signing", "store", "tickets", "trail"),
     ("child", "declare", "directory", "filing", "freeze", "ingest", "policy_files", "proposal", "report", "risk_file"),
-    ("heard", "stacks", "ticketing", "tolerated", "upkeep", "watch"),
+    ("heard", "silence", "stacks", "ticketing", "timetable", "tolerated", "upkeep", "watch"),
     ("collect", "conduct", "standing"),
     ("evidence", "inquiry", "settle", "survey"),
     ("gather",),

@@ -20,7 +20,7 @@ from agent.child import EXIT, MISUSE, scan_in_child
 from agent.collect import Collector
 from agent.config import ConfigError, aws_environment, load
 from agent.model import Gap, Scope, Snapshot, Trail
-from agent.run import install_key, run
+from agent.run import _main, install_key, run
 from agent.store import Store, Unit, connect, schema
 from agent.trail.source import Feed
 
@@ -74,6 +74,24 @@ def test_a_clean_estate(estate: Estate) -> None:
     assert (code, found["status"], said) == (0, "clean", "")
     assert (found["drifts"], found["coverage"]["gaps"]) == ([], [])
     assert (found["coverage"]["declared"], found["coverage"]["compared"]) == (3, 3)
+
+
+def test_whoever_waits_for_a_scan_sees_that_it_goes_on(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each request, each delivery of the trail and each filing: only a scan that stands still is taken for hung."""
+    estate.set_timeout(120)
+    said: list[str] = []
+    monkeypatch.setattr("agent.child._BETWEEN_SIGNS", 0.0)
+    with aws_environment(estate.variables):
+        done = run(load(estate.config), progress=said.append)
+        filing = said.index("filing")
+        assert said[:filing].count("") > done.calls > 0
+        assert "" in said[filing:]
+        assert _main([str(estate.config), "--signs"]) == 1
+    out, err = capfd.readouterr()
+    assert (json.loads(out)["status"], err.strip("\n")) == ("violations", "")
+    assert len(err) > done.calls
 
 
 def test_what_could_not_be_read_is_incomplete(estate: Estate) -> None:

@@ -1,5 +1,8 @@
 """Scanning again and again: at the start, on schedule, and once for each burst of changes that matters."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -176,6 +179,74 @@ def test_stopping_ends_the_wait_for_quiet(folder: Path) -> None:
     watching.stop.set()
     thread.join(timeout=20)
     assert (thread.is_alive(), watching.scans) == (False, 1)
+
+
+def test_files_that_never_settle_are_scanned_all_the_same(folder: Path) -> None:
+    watching = Watching(folder)
+    main, stop = folder / "shop" / "main.tf", watching.stop
+    told: list[int] = []
+
+    def scan() -> int:
+        told.append(watching.scan())
+        return 0
+
+    thread = threading.Thread(
+        target=lambda: keep_scanning(folder / "driftwarden.toml", "1h", scan, stop, settle=600, longest=QUIET)
+    )
+    thread.start()
+    deadline = time.monotonic() + 20
+    while len(told) < 3 and time.monotonic() < deadline:
+        main.write_text(f"# {time.monotonic()}\n")
+        time.sleep(0.01)
+    stop.set()
+    thread.join(timeout=20)
+    assert len(told) >= 3
+
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+SET_BACK = """
+import sys, threading, time
+from pathlib import Path
+from agent.watch import keep_scanning
+
+folder, clock, stop, scans = Path(sys.argv[1]), Path(sys.argv[2]), threading.Event(), []
+
+def scan():
+    scans.append(time.time())
+    if len(scans) == 1:
+        (folder / "shop" / "main.tf").write_text("changed")
+        clock.write_text("-3600")
+        while time.time() > scans[0] - 1800:
+            threading.Event().wait(0.05)
+        # From here on the clock stands before the change and before every time that was worked out from it.
+    elif len(scans) == 4:
+        stop.set()
+
+threading.Timer(60, stop.set).start()
+keep_scanning(folder / "driftwarden.toml", "1s", scan, stop, settle=0.3, longest=600)
+print(len(scans))
+import os; sys.stdout.flush(); os._exit(0)
+"""
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (Debian: faketime)")
+def test_a_clock_that_is_set_back_stops_neither_schedule_nor_changes(folder: Path) -> None:
+    clock = folder / "elsewhere" / "clock"
+    clock.write_text("+0")
+    variables = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SET_BACK, str(folder), str(clock)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "4\n"
 
 
 def test_the_user_may_interrupt(folder: Path) -> None:

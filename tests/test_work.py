@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent import work
+from agent import standing, work
 from agent.config import ConfigError, load, read_from, reading
 from agent.declare import in_force
 from agent.directory import read_file
@@ -19,7 +19,7 @@ from agent.freeze import read_calendars
 from agent.rule_file import RuleError
 from agent.rules import load_rules
 from agent.store import connect
-from agent.tolerated.terms import entries
+from agent.tolerated.terms import Approvals, entries
 
 CONFIG = """\
 [rules]
@@ -88,6 +88,45 @@ def test_what_was_found_right_is_read_on_though_the_files_change(folder: Path) -
     with pytest.raises(ConfigError, match="not TOML"):
         load(folder / "driftwarden.toml")
     assert "new.yaml" in str(entries(before.path("exceptions")).found[0][0])
+
+
+def test_what_was_not_there_when_it_was_looked_at_is_not_there(folder: Path, key: str) -> None:
+    """Somebody pulls a first exception, and beside it half a file: the one counts as little as the other."""
+    (folder / "driftwarden.toml").write_text(
+        '[exceptions]\ndir = "policy/exceptions"\n[baseline]\ndir = "policy"\n'
+        '[authority]\nsigners = "allowed_signers"\nstanding = "standing"\n'
+    )
+    (folder / "allowed_signers").write_text(f"dana {key}")
+    named = [Path(one) for one in adopt(folder)["policy"]]
+    absent = [one for one in named if not one.exists()]
+    assert {one.name for one in absent} == {"policy", "exceptions", "standing", "allowed_signers.revoked"}
+    (folder / "policy" / "exceptions").mkdir(parents=True)
+    (folder / "standing").mkdir()
+    for place in ("policy/exceptions", "policy", "standing"):
+        (folder / place / "good.yaml").write_text("- id: EX-1\n")
+    (folder / "standing" / "half.yaml").write_text("a: [\n")
+    (folder / "allowed_signers.revoked").write_text(key)
+    assert [one for one in absent if reading(one).exists()] == []
+    assert entries(folder / "policy" / "exceptions").found == entries(folder / "policy").found == ()
+    nobody = Approvals()
+    now = datetime.now(UTC)
+    assert standing.read(folder / "standing", nobody, now, lambda _: None).unread == (
+        f"{folder}/standing: no such directory",
+    )
+    read_from(None)
+    assert len(entries(folder / "policy" / "exceptions").found) == 1
+    with pytest.raises(ConfigError, match=r"standing/half\.yaml:1"):
+        adopt(folder, 2)
+    read_from(None)
+    (folder / "standing" / "half.yaml").unlink()
+    adopt(folder, 3)
+    assert len(entries(folder / "policy" / "exceptions").found) == len(entries(folder / "policy").found) == 1
+
+
+def test_a_folder_of_rules_that_is_not_there_is_refused(folder: Path) -> None:
+    (folder / "rules").rmdir()
+    with pytest.raises(RuleError, match=f"^{folder}/rules: no such directory of rules$"):
+        adopt(folder)
 
 
 def test_the_daemon_itself_gets_no_secrets_of_jobs(folder: Path) -> None:
@@ -277,3 +316,13 @@ def test_a_job_by_a_configuration_that_is_wrong(tmp_path: Path, capsys: pytest.C
     (tmp_path / "driftwarden.toml").write_text("wrong")
     assert work._main([str(tmp_path / "driftwarden.toml"), "prune"]) == work.MISUSE
     assert "not TOML" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_configuration_that_is_refused_says_what_it_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong may stand in a file of which nobody else knows."""
+    (folder / "people.yaml").write_text("people: 7\n")
+    arguments = [str(folder / "driftwarden.toml"), "adopt", "--into"]
+    assert work._main([*arguments, str(folder / "run" / "1")]) == work.MISUSE
+    said = json.loads(capsys.readouterr().out)
+    assert "people.yaml:1: " in said["error"]
+    assert {str(folder / name) for name in ("rules", "people.yaml", "exceptions")} <= set(said["policy"])

@@ -56,8 +56,7 @@ def _case(config: Config, store: Store, opening: Opening) -> Case | None:
 def _filed(store: Store, case: Case, systems: Systems) -> str:
     """Carries out the outbox; whether the case has its ticket."""
     from agent.clean import clean
-    from agent.filing import drain
-    from agent.gather import owner
+    from agent.filing import drain, owner
 
     assert systems.target is not None  # who files names the system: `config.load` sees to it
     done = drain(store.outbox, systems.target, owner(), lambda: datetime.now(UTC), _MOST)

@@ -138,13 +138,17 @@ def document(
         click.echo(f"Signed into {file}; it counts from now once a scan finds it in time.")
         return
 
+    seen: list[bool] = []
+
     def about(ground: Ground, _: datetime) -> Documented:
         matter = find(ground.store, case)
+        seen.append(matter.seen)
         return make(ground.estate, matter.key, lambda: _form(matter))
 
     (made,) = declare(config, key, about, _HINT)
     click.echo(f"{case}: documented by {made.by.person}.")
-    click.echo(f"Somebody else reviews it: driftwarden breakglass review {case}")
+    when = "" if all(seen) else ", once a scan has seen its calls"
+    click.echo(f"Somebody else reviews it{when}: driftwarden breakglass review {case}")
 
 
 @command.command("review", short_help="Accept or reject somebody else's document.")

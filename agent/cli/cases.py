@@ -52,7 +52,9 @@ def command() -> None:
 @OUTPUT
 @click.option("--all", "closed", is_flag=True, help="Closed ones too.")
 def list_(config: str, output: str, closed: bool) -> None:
-    """List the cases that are not closed: where each stands, its ticket, and whose changes it is about."""
+    """List the cases that are not closed, the gravest first and of those the oldest: where each stands, its ticket,
+    and whose changes it is about.
+    """
     from agent.declare.shown import case_rows
 
     with store_of(config) as store:

@@ -43,13 +43,15 @@ class Child:
     began: float
     """By the monotonic clock."""
     limit: float
-    """Seconds after which it is taken for hung."""
+    """Seconds without a sign of life after which it is taken for hung."""
     reads: str = ""
     """Folder of the copies of configuration and rules that it reads; empty: it reads the files themselves."""
     said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     """Its last lines on stderr."""
     answer: bytes = b""
     """The last line of its stdout, or the end of it."""
+    heard: float = 0.0
+    """When it last said anything, by the monotonic clock; an empty line is a sign of life, and nothing else."""
     why_killed: str = ""
 
     @property
@@ -114,12 +116,13 @@ class Children:
         return frozenset(child.reads for child in self._all())
 
     def end_hung(self) -> None:
-        """Kills whatever runs for longer than it may."""
+        """Kills whatever gave no sign of life for longer than it may: how long it takes in all is no fault of it."""
         now = time.monotonic()
         for child in self._all():
-            if now - child.began > child.limit and not child.why_killed:
-                child.why_killed = f"it was taken for hung after {now - child.began:.0f} s, and killed"
-                log.error("child hung", job=child.job, pid=child.process.pid, seconds=round(now - child.began))
+            still = now - max(child.began, child.heard)
+            if still > child.limit and not child.why_killed:
+                child.why_killed = f"it was taken for hung after {still:.0f} s without a sign of life, and killed"
+                log.error("child hung", job=child.job, pid=child.process.pid, seconds=round(still))
                 self.signal(child, signal.SIGKILL)
 
     def end(self, number: signal.Signals, jobs: Callable[[str], bool] = lambda _: True) -> None:
@@ -164,7 +167,7 @@ class Children:
     def _hear(self, child: Child, tell: bool) -> None:
         assert child.process.stdout is not None
         for line in _lines(child.process.stdout):
-            child.answer = line
+            child.answer, child.heard = line, time.monotonic()
             if tell:
                 self._line(child, line)
 
@@ -217,6 +220,7 @@ def ask(module: str, arguments: Sequence[str], given: bytes, seconds: float) -> 
 def _read(child: Child) -> None:
     assert child.process.stderr is not None
     for line in _lines(child.process.stderr):
+        child.heard = time.monotonic()
         text = line.decode("utf-8", "replace").rstrip()
         if text:
             child.said.append(text)

@@ -35,18 +35,17 @@ class Doors:
         self._control: Control | None = None
         self._fenced: Store | None = None
         self._tried = 0.0
-        self._said = ""
-        self.error = ""
-        """Why people do not reach it; empty: they do, or are not meant to."""
+        self._said = self._shut = ""
 
     @property
-    def open(self) -> bool:
-        """Whether all are open that are meant to be."""
-        return not self.error and not self._health.error and (self._fenced is None or self._control is not None)
+    def error(self) -> str:
+        """Why people or monitors do not reach it; empty: they do, or are not meant to. It is tried again and again."""
+        return "; ".join(filter(None, (self._shut, self._health.error)))
 
     def lead(self, fenced: Store) -> None:
-        """We lead: people may come."""
+        """We lead: people may come, and what is counted is written down under our fence."""
         self._fenced = fenced
+        self._health.lead(fenced)
         self._tried = 0.0
         self.step()
 
@@ -58,10 +57,10 @@ class Doors:
             try:
                 control.start()
             except ControlError as error:
-                self.error = str(error)
+                self._shut = str(error)
             else:
-                self._control, self.error = control, ""
-        said = self.error or self._health.error
+                self._control, self._shut = control, ""
+        said = self.error
         if said != self._said:
             self._said = said
             log.error("not reached", said=said) if said else log.info("reached again")
@@ -75,6 +74,8 @@ class Doors:
                 self._health = Health(config, self._store, self._vitals)
             except ConfigError as error:  # it was looked at before
                 log.error("not reached", said=str(error))
+            if self._fenced is not None:
+                self._health.lead(self._fenced)
             self._health.start()
         else:
             self._health.use(config)

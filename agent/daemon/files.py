@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,8 @@ from agent.daemon.log import log
 from agent.watch import matters
 
 Kind = Literal["policy", "code", "tickets"]
+_Kind = Literal[Kind, "refused"]
+_POLICY: frozenset[_Kind] = frozenset({"policy", "refused"})
 
 _MOST_WATCHES = 32
 """Each costs watchdog two threads; what is beyond is looked at from time to time."""
@@ -73,7 +75,7 @@ class _Watch:
 
     watch: ObservedWatch
     identity: tuple[int, int]
-    kinds: frozenset[Kind]
+    kinds: frozenset[_Kind]
 
 
 class Files:
@@ -83,10 +85,10 @@ class Files:
         self._limits = limits
         self._observer: BaseObserver = Observer()
         self._observer.start()
-        self._kinds: dict[Kind, _Watched] = {}
+        self._kinds: dict[_Kind, _Watched] = {}
         self._watches: dict[Path, _Watch] = {}
         self._ours: tuple[Path, ...] = ()
-        self._noted: tuple[tuple[Path, ...], str] = ((), "")
+        self._noted: dict[tuple[Path, ...], str] = {}
         self._in_force = ""
         self._lock = threading.Lock()
         self._checked = 0.0
@@ -95,8 +97,8 @@ class Files:
 
     def note(self) -> None:
         """What the configuration and what belongs to it hold is looked at now; what changes from here on is new."""
-        policy = self._kinds["policy"].roots
-        self._noted = (policy, _content(policy))
+        policies = {watched.roots for kind, watched in self._kinds.items() if kind in _POLICY}
+        self._noted = {roots: _content(roots) for roots in policies}
 
     def watch(self, given: Given) -> bool:
         """From now on these files, which were looked at when `note` was called.
@@ -104,22 +106,42 @@ class Files:
         Gives whether the configuration, or what belongs to it, is different from what was in force before.
         """
         self._ours = given.ours
-        roots: dict[Kind, tuple[Path, ...]] = {"policy": given.policy, "code": given.code, "tickets": given.tickets}
+        self._set({"policy": given.policy, "code": given.code, "tickets": given.tickets})
+        policy = self._kinds["policy"]
+        noted = self._noted.get(policy.roots, policy.print)
+        changed, self._in_force = noted != self._in_force, noted
+        if self._noted:
+            self._look_again_if_changed("policy")
+        self._rewatch()
+        return changed
+
+    def watch_refused(self, policy: tuple[Path, ...]) -> None:
+        """From now on these as well, besides what is in force: what a refused configuration names, and is put right in
+        one of them. None where that is not known. They were looked at when `note` was called.
+        """
+        roots: dict[_Kind, tuple[Path, ...]] = {kind: watched.roots for kind, watched in self._kinds.items()}
+        known = roots.pop("refused", ())
+        if policy and policy != roots["policy"]:
+            roots["refused"] = policy
+        self._set(roots)
+        if roots.get("refused", known) != known:
+            self._look_again_if_changed("refused")
+        self._rewatch()
+
+    def _set(self, roots: Mapping[_Kind, tuple[Path, ...]]) -> None:
         with self._lock:
-            same = {kind: known for kind, known in self._kinds.items() if known.roots == roots[kind]}
+            same = {kind: known for kind, known in self._kinds.items() if known.roots == roots.get(kind)}
             self._kinds = {kind: same.get(kind) or _Watched(found, "") for kind, found in roots.items()}
         for kind, watched in self._kinds.items():
             if kind not in same:
                 self._take_print(kind, watched)
-        policy = self._kinds["policy"]
-        known = self._noted[0] == policy.roots
-        noted = self._noted[1] if known else policy.print
-        changed, self._in_force = noted != self._in_force, noted
-        if self._noted[0] and not (known and noted == _content(policy.roots)):
-            policy.print = ""  # it changed meanwhile, or that is not known: it is told once more
-            self._heard(("policy",))
-        self._rewatch()
-        return changed
+
+    def _look_again_if_changed(self, kind: _Kind) -> None:
+        """It is told once more where it changed since `note`, or that is not known."""
+        watched = self._kinds[kind]
+        if self._noted.get(watched.roots) != _content(watched.roots):
+            watched.print = ""
+            self._heard((kind,))
 
     def changed(self) -> tuple[Kind, ...]:
         """What is different from when it was told last, and has settled. To be asked every second or so."""
@@ -127,14 +149,15 @@ class Files:
         if now - self._checked > self._limits.look:
             self._checked = now
             self._rewatch()
-        return tuple(kind for kind, watched in self._kinds.items() if self._is_changed(kind, watched, now))
+        changed = [kind for kind, watched in self._kinds.items() if self._is_changed(kind, watched, now)]
+        return tuple(dict.fromkeys("policy" if kind == "refused" else kind for kind in changed))
 
     def stop(self) -> None:
         """Watches nothing any more."""
         self._observer.stop()
         self._observer.join(5)
 
-    def _is_changed(self, kind: Kind, watched: _Watched, now: float) -> bool:
+    def _is_changed(self, kind: _Kind, watched: _Watched, now: float) -> bool:
         with self._lock:
             settled = watched.heard and (
                 now - watched.heard >= self._limits.settle or now - watched.first >= _LONGEST_BURST
@@ -147,13 +170,13 @@ class Files:
         self._take_print(kind, watched)
         return watched.print != before
 
-    def _take_print(self, kind: Kind, watched: _Watched) -> None:
+    def _take_print(self, kind: _Kind, watched: _Watched) -> None:
         began = time.monotonic()
-        watched.print = _content(watched.roots) if kind == "policy" else _outside(watched.roots, self._ours)
+        watched.print = _content(watched.roots) if kind in _POLICY else _outside(watched.roots, self._ours)
         watched.looked = time.monotonic()
         watched.cost = watched.looked - began
 
-    def _heard(self, kinds: Iterable[Kind]) -> None:
+    def _heard(self, kinds: Iterable[_Kind]) -> None:
         now = time.monotonic()
         with self._lock:
             for kind in kinds:
@@ -180,7 +203,7 @@ class Files:
             told = _Told(partial(self._heard, kinds), kinds, self._ours, self._names)
             try:
                 where = str(root.resolve())
-                watch = self._observer.schedule(told, where, recursive=kinds != {"policy"}, event_filter=_CHANGES)
+                watch = self._observer.schedule(told, where, recursive=bool(kinds - _POLICY), event_filter=_CHANGES)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -194,12 +217,13 @@ class Files:
 
     def _names(self) -> frozenset[str]:
         """Of files that are configured one by one: they may be called anything."""
-        policy = self._kinds.get("policy")
-        return frozenset(root.name for root in policy.roots if not root.is_dir()) if policy else frozenset()
+        with self._lock:
+            roots = [root for kind in _POLICY if kind in self._kinds for root in self._kinds[kind].roots]
+        return frozenset(root.name for root in roots if not root.is_dir())
 
-    def _wanted(self) -> dict[Path, frozenset[Kind]]:
+    def _wanted(self) -> dict[Path, frozenset[_Kind]]:
         """Folder → what its files are. A file is watched by its folder: editors put a new one in its place."""
-        found: dict[Path, set[Kind]] = {}
+        found: dict[Path, set[_Kind]] = {}
         for kind, watched in self._kinds.items():
             for root in watched.roots:
                 folder = root.parent if root.is_file() or root.suffix else root
@@ -213,13 +237,13 @@ class _Told(FileSystemEventHandler):
     def __init__(
         self,
         heard: Callable[[], None],
-        kinds: frozenset[Kind],
+        kinds: frozenset[_Kind],
         ours: tuple[Path, ...],
         names: Callable[[], frozenset[str]],
     ) -> None:
         self._heard = heard
         self._names = names
-        self._is_policy = "policy" in kinds
+        self._is_policy = bool(kinds & _POLICY)
         self._ours = tuple(f"{folder}/" for folder in ours)
 
     def on_any_event(self, event: FileSystemEvent) -> None:

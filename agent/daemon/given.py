@@ -30,6 +30,11 @@ _KEPT = 3
 class RefusedError(Exception):
     """What was given is wrong: file, line, and what would be right."""
 
+    def __init__(self, why: str, policy: tuple[Path, ...] = ()) -> None:
+        super().__init__(why)
+        self.policy = policy
+        """As of `Given`, as far as that is known: where what is wrong may be put right; empty: it is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -44,10 +49,14 @@ class Given:
     tickets: tuple[Path, ...]
     ours: tuple[Path, ...]
     """Folders that driftwarden writes to itself."""
+    copies: Path = Path()
+    """Folder of the copies of `policy`."""
 
 
 class Keeper:
-    """Looks at what a configuration file says, and keeps the last that was right."""
+    """Looks at what a configuration file says, and keeps copies of what was taken. `adopt` is for any one thread, all
+    else for the one that starts children.
+    """
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path = path
@@ -57,32 +66,41 @@ class Keeper:
         self._copies: list[Path] = []
 
     def adopt(self) -> Given:
-        """Copies, checks and takes what there is now; from then on child processes read the copies.
+        """Copies and checks what there is now. Nobody reads the copies before it is taken: see `take` and `drop`.
 
-        Raises RefusedError: what was taken before stays in force.
+        Raises RefusedError.
         """
         self._number += 1
         into = self._place / str(self._number)
         try:
             code, out, said = ask("agent.work", [str(self.path), "adopt", "--into", str(into)], b"", self._seconds)
             answer = json.loads(out) if out else {"error": said or f"the check of it ended with exit code {code}"}
+            named = tuple(map(Path, answer.get("policy", ())))
+            policy = (self.path.absolute(), *named)
             if why := answer.get("error"):
-                raise RefusedError(why)
-            given = Given(
-                msgspec.convert(answer["config"], Config),
-                (self.path.absolute(), *map(Path, answer["policy"])),
-                *(tuple(map(Path, answer[name])) for name in ("code", "tickets", "ours")),
-            )
+                raise RefusedError(why, policy if named else ())
+            code_folders, tickets, ours = (tuple(map(Path, answer[name])) for name in ("code", "tickets", "ours"))
+            given = Given(msgspec.convert(answer["config"], Config), policy, code_folders, tickets, ours, into)
             address(given.config.daemon.listen)
         except (OSError, ValueError) as error:
             shutil.rmtree(into, ignore_errors=True)
             raise RefusedError(f"{self.path}: could not be looked at: {error}") from None
-        except (RefusedError, ConfigError) as error:
+        except ConfigError as error:
             shutil.rmtree(into, ignore_errors=True)
-            raise RefusedError(str(error)) from None
-        read_from(into)
-        self._copies.append(into)
+            raise RefusedError(str(error), policy) from None
+        except RefusedError:
+            shutil.rmtree(into, ignore_errors=True)
+            raise
         return given
+
+    def take(self, given: Given) -> None:
+        """It is in force: child processes that are started from now on read its copies."""
+        read_from(given.copies)
+        self._copies.append(given.copies)
+
+    def drop(self, given: Given) -> None:
+        """It was adopted, and does not come into force."""
+        shutil.rmtree(given.copies, ignore_errors=True)
 
     def tidy(self, read: Container[str]) -> None:
         """Takes older copies away, but for those that are still `read`: a scan may take hours, and a reload seconds."""

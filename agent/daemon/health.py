@@ -131,6 +131,10 @@ class Health:
             self._server.stop()
         self._server, self._thread, self.listening = None, None, None
 
+    def lead(self, fenced: Store) -> None:
+        """We lead: what is counted is written down through this store, which takes nothing once another leads."""
+        self._metrics.lead(fenced)
+
     def use(self, config: Config) -> None:
         """From now on by this configuration; the address stays until the next start."""
         self._metrics.use(config)

@@ -1,4 +1,5 @@
-"""Which job runs now: what reads the estate or a stack in one lane, all else in another, the event path beside them.
+"""Which job runs now: what reads the estate or a stack in one lane, the trail in another, all else in a third, the
+event path beside them.
 
 Hides who waits for whom, how often what failed is tried again, and when a child is taken for hung. What falls due while
 it runs follows at once, once; a lane does one thing at a time, so that a machine of two cores is not buried.
@@ -19,11 +20,9 @@ from agent.child import EXIT
 from agent.daemon.children import Child, Children
 from agent.daemon.limits import Limits
 from agent.daemon.log import log
-from agent.daemon.schedule import STACK
 from agent.store import Store, StoreError
+from agent.timetable import EVENTS, STACK
 
-EVENTS = "events"
-"""The job of the event path: its process stays."""
 TRAIL = "trail"
 """The job that the event path's process does besides, where it takes but a moment: starting one costs seconds."""
 LOOKS = {"scan": "whole", "trail": "trail", "reevaluate": "open", "remind": "remind"}
@@ -35,16 +34,20 @@ _MOMENT = 8.0
 has a process of its own."""
 _BUSY = 3600.0
 _TIMES = 3
-"""So many times its longest usual run a child may take."""
+"""So many times its longest usual run a child may take that gives no sign of life while it works, such as a backup."""
 _USUAL = 20
 
-Lane = Literal["reading", "events", "rest"]
+Lane = Literal["reading", "trail", "events", "rest"]
 
 
 def lane(job: str) -> Lane:
-    """Where a job waits for its turn: a scan of hours must not hold up reminders."""
+    """Where a job waits for its turn: a scan of hours must not hold up reminders, nor must LookupEvents, which takes
+    as long for a few weeks where much happens.
+    """
     if job == EVENTS:
         return "events"
+    if job == TRAIL:
+        return "trail"
     return "reading" if job == "scan" or job.startswith(STACK) else "rest"
 
 
@@ -200,7 +203,8 @@ class Lanes:
 
     def _begin(self, job: str) -> None:
         module, arguments = self._command(job)
-        limit = max(self._limits.hung, _TIMES * max(self._took.get(job, (0.0,))))
+        took = self._took.get(job, ()) if module == "agent.work" else ()
+        limit = max(self._limits.hung, _TIMES * max(took, default=0.0))
         self._noted(lambda: self._store.jobs.began(job, datetime.now(UTC)))
         try:
             child = self._children.start(job, module, arguments, limit, tell=job == EVENTS)
@@ -219,7 +223,7 @@ class Lanes:
             return "agent.events", [given, *fenced]
         look = job if job.startswith(STACK) else LOOKS.get(job)
         if look:
-            return "agent.run", [given, "--quiet", "--look", look, *fenced]
+            return "agent.run", [given, "--signs", "--look", look, *fenced]
         return "agent.work", [given, job, *fenced]
 
     def _noted(self, note: Callable[[], None]) -> None:

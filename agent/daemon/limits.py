@@ -30,9 +30,11 @@ class Limits:
     """As `retry`, for the event path, whose lateness people feel."""
     longest_events_retry: float = 60.0
     hung: float = 3600.0
-    """What no child is killed before."""
+    """Without a sign of life no child is killed before."""
     adopt: float = 300.0
     """How long looking at a new configuration may take."""
+    refused: float = 300.0
+    """After which one that was refused is looked at again: it may have been for want of room, or of a secret's file."""
     stagger: float = 2.0
     """Between two jobs that were both missed."""
     ending: float = 3.0

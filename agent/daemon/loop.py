@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 
 from agent import __version__
-from agent.config import duration
+from agent.config import Config, duration
 from agent.daemon import log as logs
+from agent.daemon.adoption import Adoption
 from agent.daemon.children import Child, Children, variables
 from agent.daemon.doors import Doors
-from agent.daemon.files import Files
-from agent.daemon.given import Given, Keeper, RefusedError
-from agent.daemon.lanes import EVENTS, Lanes
+from agent.daemon.given import Given, Keeper
+from agent.daemon.lanes import Lanes
 from agent.daemon.limits import Limits
 from agent.daemon.log import failure, log
 from agent.daemon.notify import Notify, status_line
@@ -30,6 +30,7 @@ from agent.daemon.pulse import Pulse, Told
 from agent.daemon.schedule import Schedule, at_work, plans
 from agent.daemon.traffic import Traffic
 from agent.store import Store, StoreError, connect
+from agent.timetable import EVENTS, wanted
 from agent.vitals import Role, Vitals
 
 TICK = 1.0
@@ -45,26 +46,25 @@ class Loop:
 
     def __init__(self, keeper: Keeper, given: Given, store: Store, owner: str, limits: Limits, notify: Notify) -> None:
         """Nothing runs yet. Raises ConfigError for an address that monitors cannot be let in at."""
-        self._keeper, self._given, self._store, self._limits, self._notify = keeper, given, store, limits, notify
+        self._keeper, self._store, self._limits, self._notify = keeper, store, limits, notify
         self.code: int | None = None
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._started_at = datetime.now(UTC)
         self._role: Role = "starting"
         self._fence = self._jumps = 0
         self._traffic = Traffic()
-        self._reload_error = ""
         self._ticked = time.monotonic()
         self._looked_at_outbox = 0.0
         self._fenced: Store | None = None
         self._lanes: Lanes | None = None
-        self._adopting = self._adopt_again = self._to_arm = False
-        self._ready, self._status = False, ""
+        self._to_arm = self._ready = False
+        self._status = self._unreached = ""
         self._children = Children(
             lambda child, code: self.post(lambda: self._ended(child, code)),
             lambda child, line: self.post(lambda: self._heard(child, line)),
         )
         self._schedule = Schedule(lambda job: self.post(lambda: self._due(job)), limits.stagger)
-        self._files = Files(limits)
+        self._adoption = Adoption(keeper, given, limits, notify, self.post, self._looked)
         told = Told(
             lambda fence, why: self.post(lambda: self._leads(fence, why)),
             lambda owner: self.post(lambda: self._lost(owner)),
@@ -76,7 +76,7 @@ class Loop:
 
     def start(self) -> None:
         """Begins, in threads of its own."""
-        self._files.watch(self._given)
+        self._adoption.start()
         self._pulse.start()
         self._thread.start()
 
@@ -86,7 +86,7 @@ class Loop:
 
     def reload(self) -> None:
         """Looks at the configuration, the rules and what belongs to them, soon."""
-        self.post(self._adopt)
+        self.post(self._adoption.look)
 
     def stop(self) -> None:
         """Ends in order, within the configuration's grace."""
@@ -99,7 +99,11 @@ class Loop:
     @property
     def grace(self) -> float:
         """Seconds that running work may take to its end."""
-        return duration(self._given.config.daemon.grace).total_seconds()
+        return duration(self._config.daemon.grace).total_seconds()
+
+    @property
+    def _config(self) -> Config:
+        return self._adoption.given.config
 
     def join(self, seconds: float) -> None:
         """Waits for the end, at most so long."""
@@ -115,9 +119,10 @@ class Loop:
             stored=self._pulse.stored,
             running=self._children.running(),
             due=self._schedule.due() if self._role == "leader" else {},
-            config_sha256=self._given.config.sha256,
-            reload_error=self._reload_error,
+            config_sha256=self._config.sha256,
+            reload_error=self._adoption.error,
             stuck=self._pulse.stuck,
+            unreached=self._unreached,
             clock_jumps=self._jumps,
             events=self._traffic.messages,
             event_lag=self._traffic.lag,
@@ -155,11 +160,14 @@ class Loop:
             self._end(1)
             return
         self._doors.step()
+        # A standby on the leader's machine cannot have its addresses, and nothing is wrong with that.
+        self._unreached = self._doors.error if self._role == "leader" else ""
         self._children.end_hung()
-        for kind in self._files.changed():
+        self._adoption.step()
+        for kind in self._adoption.files.changed():
             log.info("files changed", kind=kind)
             if kind == "policy":
-                self._adopt()
+                self._adoption.look()
             elif self._lanes:
                 self._lanes.asked("scan" if kind == "code" else "reevaluate")
         if self._lanes:
@@ -182,13 +190,15 @@ class Loop:
             log.error("outbox not looked at", said=str(error))
 
     def _tell(self) -> None:
-        """READY once everything is there, and one line for people whenever it is another."""
+        """READY once it leads or waits to, and one line for people whenever it is another.
+
+        Not only once all its doors are open: somebody else may have the port, and systemd would end it for that again
+        and again, scans and all.
+        """
         if self._role == "starting" and self._pulse.waits_for:
             self._role = "standby"
         said = self._line()
-        # A standby on the leader's machine cannot have its addresses, and is ready all the same.
-        well = self._role == "leader" and self._doors.open
-        if not self._ready and (well or self._role == "standby"):
+        if not self._ready and self._role in ("leader", "standby"):
             self._ready, self._status = True, said
             self._notify.ready(said)
             log.info("ready", role=self._role, fence=self._fence or None)
@@ -198,22 +208,22 @@ class Loop:
 
     def _line(self) -> str:
         running = ", ".join(one.job for one in self._children.running()) or "idle"
-        wrong = (self._pulse.stuck, self._doors.error)
-        return status_line(self._role, self._pulse.waits_for, running, *wrong, refused=self._reload_error)
+        wrong = (self._pulse.stuck, self._unreached)
+        return status_line(self._role, self._pulse.waits_for, running, *wrong, refused=self._adoption.error)
 
     # --- who leads -----------------------------------------------------------------------------------------------
 
     def _leads(self, fence: int, why: str) -> None:
         log.info("leads", fence=fence, why=why)
         try:
-            self._fenced = connect(self._given.config.store_url(), fence=fence)
+            self._fenced = connect(self._config.store_url(), fence=fence)
         except StoreError as error:
             log.error("cannot lead", said=str(error))
             self._end(1)
             return
         self._lanes = Lanes(self._children, self._fenced, self._keeper.path.absolute(), fence, self._limits)
-        self._role, self._fence = "leader", fence
         self._doors.lead(self._fenced)
+        self._role, self._fence = "leader", fence
         self._to_arm = True
         self._events_wanted()
 
@@ -246,7 +256,7 @@ class Loop:
             log.error("schedule not set", said=str(error))
             return
         known = {job: at_work(one, now) if runs(job) else one for job, one in found.items()}
-        wanted = plans(self._given.config)
+        wanted = plans(self._config)
         self._schedule.arm(wanted, known, now)
         self._to_arm = False
         self._noted({plan.job for plan in wanted} - {job for job, one in known.items() if one.began_at})
@@ -265,8 +275,7 @@ class Loop:
             self._lanes.want(job)
 
     def _events_wanted(self) -> None:
-        queues = ("eventbridge:", "s3-notifications:")
-        if self._lanes and any(one.startswith(queues) for one in self._given.config.trail.sources):
+        if self._lanes and EVENTS in wanted(self._config):
             self._lanes.want(EVENTS)
 
     def _ended(self, child: Child, code: int) -> None:
@@ -279,14 +288,13 @@ class Loop:
             self._events_wanted()
         elif ended.job == "file":
             self._looked_at_outbox = 0.0 if ended.ok else self._looked_at_outbox
-        elif ended.job == "scan" and ended.ok and self._given.config.daemon.heartbeat:
+        elif ended.job == "scan" and ended.ok and self._config.daemon.heartbeat:
             self._lanes.asked("heartbeat")
 
     def _heard(self, child: Child, line: bytes) -> None:
         """A line of the event path: a batch was worked off, or what it was asked for is done."""
         if child.job != EVENTS:
             return
-        child.began = time.monotonic()  # it lives, and is not hung
         said = self._traffic.take(line)
         if not self._lanes:
             return
@@ -295,59 +303,25 @@ class Loop:
         elif (ended := self._lanes.done(said.job, said.error, said.seconds)) and ended.again:
             self._schedule.again(said.job, ended.again)
 
-    # --- which configuration -------------------------------------------------------------------------------------
-
-    def _adopt(self) -> None:
-        """Has the files looked at, in a thread: a child process does it."""
-        if self._adopting:
-            self._adopt_again = True
-            return
-        self._adopting = True
-        self._files.note()
-        self._notify.reloading()
-
-        def look() -> None:
-            try:
-                given = self._keeper.adopt()
-            except RefusedError as error:
-                why = str(error)
-                self.post(lambda: self._adopted(None, why))
-            else:
-                self.post(lambda: self._adopted(given, ""))
-
-        threading.Thread(target=look, name="adopt", daemon=True).start()
-
-    def _adopted(self, given: Given | None, why: str) -> None:
-        self._adopting = False
-        before = self._given.config
-        if given and given.config.store.url != before.store.url:
-            given, why = None, "[store] url is another one: restart the daemon to use it"
-        self._reload_error = why
+    def _looked(self, given: Given | None, changed: bool) -> None:
+        """The configuration was looked at: it is in force by now, or (None) refused."""
         if given:
-            self._given = given
             logs.configure(given.config.daemon.log, variables())
-            changed = self._files.watch(given)
-            log.info("reloaded", config=given.config.sha256[:12], changed=changed)
             self._doors.use(given.config)
             self._keeper.tidy(self._children.read())
             self._to_arm = True
             self._children.end(signal.SIGTERM, lambda job: job == EVENTS)  # it ends its batch, and begins anew
             if self._lanes and changed:
                 self._lanes.asked("scan")
-        else:
-            log.error("not reloaded", said=why)
         if self._ready:
             self._notify.ready(self._line())
-        if self._adopt_again:
-            self._adopt_again = False
-            self._adopt()
 
     def _ask(self, what: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """What people ask through the control socket; in a thread of theirs."""
         if what == "status":
             told: dict[str, Any] = msgspec.to_builtins(self.vitals(), str_keys=True)
             waiting = list(self._lanes.waiting) if self._lanes else []
-            return {**told, "waiting": waiting, "polled": self._files.polled, "version": __version__}
+            return {**told, "waiting": waiting, "polled": self._adoption.files.polled, "version": __version__}
         if what == "scan" and self._lanes:
             log.info("scan asked for", by=str(arguments.get("by", "")))
             self.post(lambda: self._lanes.asked("scan") if self._lanes else None)
@@ -391,7 +365,7 @@ class Loop:
     def _close(self, code: int) -> None:
         self._role = "stopping"
         self._doors.close()
-        self._files.stop()
+        self._adoption.files.stop()
         self._pulse.stop()
         for store in filter(None, (self._fenced, self._store)):
             store.close()

@@ -43,10 +43,15 @@ class Metrics:
         self._vitals = vitals
         self._figures = Figures(config, store)
         self._totals = Totals(store)
+        self._leads_by: Store | None = None
         self._read = Read({}, monotonic())
         self._up = False
         self._intact: bool | None = None
         self._lock = threading.Lock()
+
+    def lead(self, fenced: Store) -> None:
+        """We lead: what is written down from the next look on goes through this store, which is fenced."""
+        self._leads_by = fenced
 
     def use(self, config: Config) -> None:
         """From now on by this configuration."""
@@ -67,13 +72,17 @@ class Metrics:
 
     def _looked(self, now: datetime) -> Samples:
         with self._lock:
+            if fenced := self._leads_by:  # not when we were told: whoever tells must not wait for a look
+                self._figures, self._totals, self._leads_by = Figures(self._config, fenced), Totals(fenced), None
+            leads = self._vitals().role == "leader"  # whoever comes to lead during a look has no fenced store here yet
             figures = self._figures.look(now)
             known = environments(self._config)
             accounts = self._figures.accounts - {account for account, _ in known}
             # Named from the start, so that the first change is an increase from 0.
             self._totals.advance({*known, *((account, "") for account in accounts)})
-            if self._vitals().role == "leader":
+            if leads:
                 with suppress(Fenced):  # another leads since, and writes it down
+                    self._figures.begin(now)
                     self._totals.keep(now)
             return {**figures, **self._totals.samples()}
 

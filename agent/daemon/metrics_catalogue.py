@@ -114,7 +114,7 @@ _STORE = (
     Declared(
         "driftwarden_breakglass_next_deadline_timestamp_seconds",
         "gauge",
-        "The earliest deadline, passed or not, of an emergency that is not documented; only where there is one",
+        "The earliest deadline that has not passed of an emergency that is not documented; only where there is one",
     ),
     Declared("driftwarden_outbox_entries", "gauge", "What has not reached the ticket system yet", ("state",)),
     Declared(
@@ -160,7 +160,20 @@ _STORE = (
     Declared(
         "driftwarden_trail_source_lag_seconds",
         "gauge",
-        "Since a configured source of the trail last brought something; +Inf: it never did",
+        "Since a configured source of the trail was last read, whether it brought anything or not; +Inf: it never was",
+        ("source",),
+    ),
+    Declared(
+        "driftwarden_trail_source_newest_event_timestamp_seconds",
+        "gauge",
+        "Time of the newest event that a configured source brought; only where it brought one",
+        ("source",),
+    ),
+    Declared(
+        "driftwarden_trail_source_missed_timestamp_seconds",
+        "gauge",
+        "Time of the first change, newer than all that a configured source brought, that another one brought of the "
+        "same places; only where there is one",
         ("source",),
     ),
     Declared(
@@ -190,7 +203,12 @@ _STORE = (
         "driftwarden_task_last_success_timestamp_seconds", "gauge", "When a task last went well; 0: never", ("task",)
     ),
     Declared("driftwarden_task_last_duration_seconds", "gauge", "How long a task last took", ("task",)),
-    Declared("driftwarden_task_failed", "gauge", "1: a task failed the last time it ran", ("task",)),
+    Declared(
+        "driftwarden_task_failed",
+        "gauge",
+        "1: a task failed the last time it ran; only those that run by the configuration as it is",
+        ("task",),
+    ),
     Declared("driftwarden_task_runs_total", "counter", "How often a task ended, for ever", ("task",)),
     Declared("driftwarden_task_failures_total", "counter", "How often a task failed, for ever", ("task",)),
     Declared(

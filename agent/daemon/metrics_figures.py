@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
@@ -17,18 +16,21 @@ import msgspec
 from sqlalchemy import Connection, func, select, text
 
 from agent.config import Config
-from agent.cron import Every, When, when
+from agent.cron import Every, When
 from agent.daemon.metrics_catalogue import Samples, Value
 from agent.daemon.metrics_document import exceptions, of_document
 from agent.daemon.metrics_trail import TrailWatch
 from agent.model import OUTCOMES, SEVERITIES, EmergencyState
-from agent.store import ScanKind, Store, schema
-from agent.store.scans import ahead
+from agent.store import Job, ScanKind, Store, schema
+from agent.store.scans import newest
+from agent.timetable import timetable, wanted
 
 STAGES = (*get_args(EmergencyState), "open", "way-back", "post-implementation")
 AGES = (("under-1d", 1.0), ("under-7d", 7.0), ("under-30d", 30.0), ("over-30d", float("inf")))
 """Name → upper bound in days."""
 DAY = 86_400.0
+BEGUN = {"scan": "begun.scan", "backup": "begun.backup"}
+"""Job → name of the setting that says since when it is due: one that never once went well is missed from then on."""
 
 _Rows = dict[tuple[str, ...], Value]
 
@@ -79,7 +81,7 @@ class Figures:
         self._run = ""
         self._read = of_document(b"{}")
         self._trail = TrailWatch(store)
-        self._made: datetime | None = None
+        self._begun: dict[str, datetime] = {}
 
     def look(self, now: datetime) -> Samples:
         """What is so at this moment. Raises StoreError."""
@@ -93,8 +95,8 @@ class Figures:
             found |= _outbox(connection, now)
             found["driftwarden_store_size_bytes"] = {(): _size(connection)}
             last = _last_whole(connection)
-            if self._made is None:
-                self._made = connection.scalar(select(func.min(schema.scans.c.started_at)))
+            if self._begun.keys() != BEGUN.keys():
+                self._begun = _begun(connection)
         self._head = head
         self._look_at_document(last)
         found |= self._of_head
@@ -104,10 +106,29 @@ class Figures:
         parts = [exceptions(self._read.until, now), self._trail.look(self.config, self._read.places, now)]
         return {**found, **parts[0], **parts[1], **(self._read.samples if self.whole else {})}
 
+    def begin(self, now: datetime) -> None:
+        """For the leader: writes down, once, since when the scan of the estate and the backup are due.
+
+        What fails before anything else is noted of it (a key that cannot be read) would never be missed else. Raises
+        StoreError.
+        """
+        for job in BEGUN.keys() & timetable(self.config).keys() - self._begun.keys():
+            self._store.settings.keep(BEGUN[job], "{}", now, ())
+            self._begun[job] = now
+
     def overdue(self, now: datetime) -> datetime | None:
         """When the second scan of the estate in a row will have been missed; None: none is scheduled."""
-        since = self.whole[1] if self.whole else self._made or now
-        return _second(self._when("scan"), min(since, now))
+        since = self.whole[1] if self.whole else self._begun.get("scan", now)
+        return _second(timetable(self.config).get("scan"), min(since, now))
+
+    def _backup_overdue(self, job: Job | None, now: datetime) -> datetime | None:
+        """The same of the backup. One that never began is missed from when it was first due, however old the store."""
+        times = timetable(self.config).get("backup")
+        if job is None or times is None:
+            return _second(times, now)
+        if job.began_at is None and job.due_at is not None:
+            return times.after(job.due_at)
+        return _second(times, min(job.succeeded_at or self._begun.get("backup", now), now))
 
     def _look_at_document(self, last: Any) -> None:
         """The document of a scan is read once, when it is new."""
@@ -130,15 +151,15 @@ class Figures:
                 query = select(schema.cases.c.key).where(schema.cases.c.key.in_(untold))
                 untold -= {row[0] for row in connection.execute(query)}
         stages = [*found.values(), *(told[case] for case in untold)]
-        undocumented = [due for stage, due in stages if due is not None and stage in ("awaiting-document", "overdue")]
+        coming = [due for stage, due in stages if stage == "awaiting-document" and due is not None and due >= now]
         late = {"awaiting-document": "overdue"}
         counts = Counter(late.get(stage, stage) if due and due < now else stage for stage, due in stages)
         rows: dict[str, _Rows] = {
             "driftwarden_breakglass": {(stage,): float(counts[stage]) for stage in STAGES},
             "driftwarden_breakglass_next_deadline_timestamp_seconds": {},
         }
-        if undocumented:
-            rows["driftwarden_breakglass_next_deadline_timestamp_seconds"] = {(): min(undocumented).timestamp()}
+        if coming:
+            rows["driftwarden_breakglass_next_deadline_timestamp_seconds"] = {(): min(coming).timestamp()}
         return rows
 
     def _tasks(self, now: datetime) -> dict[str, _Rows]:
@@ -147,20 +168,19 @@ class Figures:
         failed: _Rows = {}
         runs: _Rows = {}
         failures: _Rows = {}
-        jobs = self._store.jobs.all()
+        jobs, there = self._store.jobs.all(), wanted(self.config)
         for name, job in jobs.items():
             succeeded[name,] = _stamp(job.succeeded_at)
-            failed[name,] = float(job.status == "failed")
+            if name in there:
+                failed[name,] = float(job.status == "failed")
             runs[name,], failures[name,] = float(job.runs), float(job.failures)
             if job.began_at and job.ended_at and job.ended_at >= job.began_at:
                 lasted[name,] = (job.ended_at - job.began_at).total_seconds()
         overdue: _Rows = {}
         if (scan_by := self.overdue(now)) is not None:
             overdue["scan",] = scan_by.timestamp()
-        if self.config.backup.dir and (backup := self._when("backup")):
-            job_of = jobs.get("backup")
-            since = (job_of.succeeded_at if job_of else None) or self._made or now
-            overdue["backup",] = _stamp(_second(backup, min(since, now)))
+        if (backup_by := self._backup_overdue(jobs.get("backup"), now)) is not None:
+            overdue["backup",] = backup_by.timestamp()
         return {
             "driftwarden_task_last_success_timestamp_seconds": succeeded,
             "driftwarden_task_last_duration_seconds": lasted,
@@ -169,12 +189,6 @@ class Figures:
             "driftwarden_task_failures_total": failures,
             "driftwarden_task_overdue_timestamp_seconds": overdue,
         }
-
-    def _when(self, job: str) -> When | None:
-        schedule = self.config.schedule
-        with suppress(ValueError):  # the configuration was checked when it was loaded
-            return when(getattr(schedule, job), schedule.timezone)
-        return None
 
 
 def environments(config: Config) -> frozenset[tuple[str, str]]:
@@ -244,8 +258,7 @@ def _scans(connection: Connection) -> dict[str, _Rows]:
     for kind in get_args(ScanKind):
         query = select(table.c.started_at, table.c.finished_at).where(table.c.kind == kind)
         query = query.where(table.c.finished_at.is_not(None))
-        query = query.order_by(ahead(table.c.finished_at), table.c.finished_at.desc()).limit(1)
-        row = connection.execute(query).one_or_none()
+        row = next(iter(newest(connection, query, table.c.finished_at, 1)), None)
         ended[kind,] = _stamp(row.finished_at) if row else 0.0
         if row:
             lasted[kind,] = (row.finished_at - row.started_at).total_seconds()
@@ -260,8 +273,19 @@ def _last_whole(connection: Connection) -> Any:
     table = schema.scans
     query = select(table.c.run_id, table.c.started_at, table.c.finished_at)
     query = query.where(table.c.kind == "whole", table.c.finished_at.is_not(None))
-    newest = (ahead(table.c.finished_at), table.c.finished_at.desc(), table.c.run_id.desc())
-    return connection.execute(query.order_by(*newest).limit(1)).one_or_none()
+    return next(iter(newest(connection, query, table.c.finished_at, 1)), None)
+
+
+def _begun(connection: Connection) -> dict[str, datetime]:
+    """Job → since when it is due, as far as that is known. A scan of an older store began at some time itself."""
+    table = schema.settings
+    query = select(table.c.name, func.min(table.c.at)).where(table.c.name.in_(BEGUN.values())).group_by(table.c.name)
+    said = {row[0]: row[1] for row in connection.execute(query)}
+    found = {job: said[name] for job, name in BEGUN.items() if name in said}
+    first: datetime | None = connection.scalar(select(func.min(schema.scans.c.started_at)))
+    if first is not None:
+        found["scan"] = min(first, found.get("scan", first))
+    return found
 
 
 def _outbox(connection: Connection, now: datetime) -> dict[str, _Rows]:

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from agent.authorise import has_valid_ticket
 from agent.daemon.metrics_catalogue import CATALOGUE, DETECT, RESOLVE, Distribution, Samples, Value
 from agent.daemon.metrics_labels import account_label
 from agent.model import OUTCOMES
@@ -203,10 +204,8 @@ class Totals:
             if verdict.outcome != "unauthorised" or digest in self._seen:
                 continue
             self._seen.add(digest)
-            account, covered = (
-                account_label(change.account),
-                any(test.name == "ticket" and test.result == "pass" for test in verdict.tests.items),
-            )
+            account = account_label(change.account)
+            covered = has_valid_ticket((test.name, test.result) for test in verdict.tests.items)
             bare = verdict.environment == "production" and not covered
             self._newest[_CHANGE_FOUND][account, verdict.environment] = at.timestamp()
             if bare:

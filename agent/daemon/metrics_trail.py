@@ -1,4 +1,4 @@
-"""What the trail brought lately: how old it is, and who was refused.
+"""What the trail brought lately: how old it is, what each source brought of it, and who was refused.
 
 Hides that only what came since is asked for, and that a source is known to the store by other names than to the
 configuration.
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, func, select
 from agent.config import Config
 from agent.daemon.metrics_catalogue import Samples
 from agent.daemon.metrics_labels import account_label
+from agent.silence import by_source, is_of
 from agent.store import Store, schema
 from agent.trail.attempts import BURST
 
@@ -73,6 +74,7 @@ class TrailWatch:
 
     def look(self, config: Config, places: Iterable[tuple[str, str]], now: datetime) -> Samples:
         """How old each configured source and place is, and who was refused. Raises StoreError."""
+        brought = by_source(config, self._store.journal.brought())
         with self._store.database.read() as connection:
             query = select(_checkpoints.c.feed, func.max(_checkpoints.c.kept_at)).group_by(_checkpoints.c.feed)
             feeds: dict[str, datetime] = {row[0]: row[1] for row in connection.execute(query)}
@@ -88,6 +90,12 @@ class TrailWatch:
         calls, dense = Counter(one.account for one in since), _densest(since, now)
         return {
             "driftwarden_trail_source_lag_seconds": {(s,): age for s, age in _ages(config, feeds, now)},
+            "driftwarden_trail_source_newest_event_timestamp_seconds": {
+                (one.feed,): one.newest.timestamp() for one in brought if one.newest
+            },
+            "driftwarden_trail_source_missed_timestamp_seconds": {
+                (one.feed,): one.missed.timestamp() for one in brought if one.missed
+            },
             "driftwarden_trail_newest_event_timestamp_seconds": {
                 (account,): at.timestamp() for account, at in self._newest.items()
             },
@@ -139,20 +147,7 @@ def _newest(connection: Connection, places: Iterable[tuple[str, str]]) -> Mappin
 
 
 def _ages(config: Config, feeds: Mapping[str, datetime], now: datetime) -> Iterator[tuple[str, float]]:
-    """Each configured source with the seconds since it last brought something; +Inf where it never did."""
+    """Each configured source with the seconds since it was last read; +Inf where it never was."""
     for source in config.trail.sources:
-        kept = [at for feed, at in feeds.items() if _is_of(feed, source, config)]
+        kept = [at for feed, at in feeds.items() if is_of(feed, source, config)]
         yield source, max((now - max(kept)).total_seconds(), 0.0) if kept else inf
-
-
-def _is_of(feed: str, source: str, config: Config) -> bool:
-    """Whether a feed, as the store names it, is of a source, as the configuration does."""
-    kind, _, rest = source.partition(":")
-    if source == "lookup":
-        return feed.startswith("lookup://")
-    if kind in ("s3-notifications", "eventbridge"):
-        return feed == rest
-    if kind == "s3":
-        bucket = rest.removeprefix("//").partition("/")[0]
-        return feed == f"s3://{bucket}" or feed.startswith(f"s3://{bucket}/")
-    return feed == str(config.path(source))

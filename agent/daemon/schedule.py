@@ -16,15 +16,14 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from agent.config import JOBS, Config, duration
-from agent.cron import When, shift, when
+from agent.config import Config, duration
+from agent.cron import When, shift
 from agent.store.jobs import Job
+from agent.timetable import timetable
 
 AT_ONCE = frozenset({"scan"})
 """Jobs that run when the daemon first starts: without a scan of the whole estate there is nothing for the others to do.
 """
-STACK = "stack:"
-"""Before the name of a stack: the job that scans it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,8 @@ class Plan:
 
 def plans(config: Config) -> tuple[Plan, ...]:
     """The jobs of a configuration that was checked, the most important first."""
-    given = {job: getattr(config.schedule, job) for job in JOBS}
-    given |= {f"{STACK}{stack.name}": stack.schedule for stack in config.stack}
-    if not config.backup.dir:
-        given.pop("backup")
     most = duration(config.schedule.jitter)
-    found = []
-    for job, text in given.items():
-        if (times := when(text, config.schedule.timezone)) is not None:
-            found.append(Plan(job, times, shift(job, most, times)))
-    return tuple(found)
+    return tuple(Plan(job, times, shift(job, most, times)) for job, times in timetable(config).items())
 
 
 def first_due(plan: Plan, known: Job | None, now: datetime) -> datetime:

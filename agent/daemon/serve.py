@@ -44,6 +44,7 @@ def serve(path: Path, limits: Limits = _USUAL) -> int:
             given = keeper.adopt()
         except RefusedError as error:
             raise ConfigError(str(error)) from None
+        keeper.take(given)
         logs.configure(given.config.daemon.log, given_to_us)
         store = connect(given.config.store_url())
         loop = Loop(keeper, given, store, f"{socket.gethostname()}/{os.getpid()}", limits, notify)

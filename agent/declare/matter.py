@@ -62,6 +62,11 @@ class Matter:
         return tuple(sorted({*(change.time for change in self.changes), *known}))
 
     @property
+    def seen(self) -> bool:
+        """Whether a scan has seen its calls: before that nobody can judge what was done."""
+        return self.case is not None and bool(self.case.events or self.case.emergencies)
+
+    @property
     def uncovered(self) -> bool:
         """Whether a call was made after the document, which then says nothing of it."""
         return bool(self.document and self.times and self.times[-1] > said_at(self.document))

@@ -343,7 +343,7 @@ def _documented(matter: Matter) -> None:
     if matter.uncovered:
         said = f"{_at(matter.times[-1])}, after the document of {_at(said_at(matter.document))}"
         raise Refused(f"a call was made {said}: it must be documented anew first")
-    if matter.case is None or not (matter.case.events or matter.case.emergencies):
+    if not matter.seen:
         raise Refused(f"no scan has seen the calls of {matter.key} yet: there is nothing to review")
 
 

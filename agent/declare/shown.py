@@ -12,7 +12,7 @@ from typing import Any
 from agent.clean import clean, plural
 from agent.declare.matter import Matter, matters
 from agent.declare.rules import PEOPLE_NEEDED, acceptances
-from agent.model import Case, CaseKey, Document, Proof, Review
+from agent.model import SEVERITIES, Case, CaseKey, Document, Proof, Review
 from agent.plan.breakglass import AFTER_WORK, OPEN
 from agent.store import Store
 
@@ -60,8 +60,10 @@ def rows(found: Iterable[Matter], now: datetime, *, closed: bool = False) -> lis
 
 
 def case_rows(store: Store, now: datetime, *, closed: bool = False) -> list[dict[str, Any]]:
-    """What a list says of every case; of a held one also who accepted it."""
-    found = rows(matters(store), now, closed=closed)
+    """What a list says of every case, the gravest first and of those the oldest, closed ones last; of a held one also
+    who accepted it.
+    """
+    found = rows(sorted(matters(store), key=_pressing), now, closed=closed)
     every = acceptances(store)
     for one in found:
         said = every.get(f"hold {one['case']}", ()) if one["stage"] == "held" else ()
@@ -69,6 +71,12 @@ def case_rows(store: Store, now: datetime, *, closed: bool = False) -> list[dict
         if one["stage"] == "held":
             one["stage"] = f"held, {len(said)} of {PEOPLE_NEEDED} accepted"
     return found
+
+
+def _pressing(matter: Matter) -> tuple[bool, int]:
+    """What comes first in a list of cases that has the oldest first."""
+    case = matter.case
+    return (case.state == "closed", -SEVERITIES.index(case.severity)) if case else (False, 0)
 
 
 def told(matter: Matter, now: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from agent import directory
+from agent import directory, silence
 from agent.access import Row, Seen, access
 from agent.collect import ticket_patterns
 from agent.config import Config, duration
@@ -107,7 +107,7 @@ def status(config: Config, store: Store, now: datetime) -> Standing:
         positions,
         journal.counts(),
         covered(journal.tallies(since.replace(minute=0, second=0, microsecond=0), now), proven),
-        _unread(store, _document(store), since, now),
+        (*_unread(store, _document(store), since, now), *_silent(config, store, now)),
         journal.oldest(),
         since,
         now,
@@ -185,6 +185,12 @@ def _unread(store: Store, document: Mapping[str, Any], since: datetime, now: dat
     newest = max((one.kept_at for one in store.journal.positions()), default=now)
     why = f"nothing was read since {newest:%FT%TZ}: no scan was, or none got that far"
     return (*lost, *passing, *([Gap(EVERYWHERE, why)] if now - newest > _STALE else ()))
+
+
+def _silent(config: Config, store: Store, now: datetime) -> Iterable[Gap]:
+    """Sources that are read and bring nothing, while others bring changes of the same places."""
+    found = silence.by_source(config, store.journal.brought())
+    return (Gap(EVERYWHERE, silence.why(one), cause="undelivered") for one in found if one.silent(now))
 
 
 def _lost(store: Store, since: datetime, now: datetime) -> tuple[Gap, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -58,7 +58,9 @@ class Calls:
     long as ten calls.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
+        """`told` hears of each request, by the thread that sends it."""
+        self._told = told
         self._lock = threading.Lock()
         self._sent: Counter[str] = Counter()
         self.shared: OrderedDict[tuple[boto3.Session, str, str], Any] = OrderedDict()
@@ -67,6 +69,7 @@ class Calls:
         """One more request of this action left."""
         with self._lock:
             self._sent[action] += 1
+        self._told()
 
     def by_action(self) -> Mapping[str, int]:
         """A copy of the counts so far."""

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -79,10 +80,13 @@ def test_a_life(config: Path) -> None:
         + 'log = "debug"\n[[stack]]\nname = "shop"\ndir = "shop"\n[trail]\nsource = "trail"\n'
         + '[smtp]\nhost = "127.0.0.1"\npassword = "${file:secret}"\n'
     )
-    config.write_text(given)
-    with daemons(config, LIMITS, nowhere("http://127.0.0.1:9")) as start:
+    variables = nowhere("http://127.0.0.1:9")
+    with socket.create_server(("127.0.0.1", 0)) as taken, daemons(config, LIMITS, variables) as start:
+        given = given.replace('listen = ""', f'listen = "127.0.0.1:{taken.getsockname()[1]}"')
+        config.write_text(given)
         daemon = start()
-        daemon.wait_told("READY", "1")
+        # Somebody has its port: systemd would end it, scans and all, if it were not ready for that.
+        assert "Address already in use; it is tried again" in daemon.wait_told("READY", "1")["STATUS"]
         scan = daemon.wait_logged("job ended", job="scan")
         assert scan["code"] == 1  # what could not be read of the trail breaks a rule
         with connect(f"sqlite:///{folder}/driftwarden.db") as store:

@@ -145,6 +145,23 @@ def test_links_that_are_turned(tmp_path: Path) -> None:
     made.files.stop()
 
 
+def test_what_a_refused_configuration_names(watched: Watching) -> None:
+    """Besides what is in force, and no more once that changes."""
+    extra = watched.folder / "extra"
+    extra.mkdir()
+    policy = (watched.folder / "driftwarden.toml", extra)
+    for told in ({"policy"}, set()):  # whether it changed while it was looked at is known the second time
+        watched.files.note()
+        watched.files.watch_refused(policy)
+        assert watched.settled() == told
+    for name in ("extra/a.yaml", "driftwarden.toml", "rules/a.yaml"):
+        watched.write(name, text="mended")
+        assert watched.next() == {"policy"}, name
+    watched.files.watch_refused(())
+    watched.write("extra/a.yaml", text="again")
+    assert watched.settled() == set()
+
+
 def test_more_folders_than_the_kernel_is_asked_to_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "_MOST_WATCHES", 2)
     made = Watching(tmp_path)

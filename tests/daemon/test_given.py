@@ -40,13 +40,13 @@ def test_a_copy_stays_as_long_as_a_child_reads_it(
 
     right = '[[account]]\nid = "123456789012"\n'
     keeper.path.write_text(right)
-    keeper.adopt()
+    keeper.take(keeper.adopt())
     child = children.start("scan", "what_a_child_reads", [], 60, tell=False)
     keeper.path.write_text("[nothing]\n")
     with pytest.raises(RefusedError):
         keeper.adopt()
     keeper.path.write_text(right)
-    keeper.adopt()
+    keeper.take(keeper.adopt())
     keeper.tidy(children.read())
     assert copies() == ["1", "3"]
     child.process.kill()

@@ -16,9 +16,10 @@ import pytest
 
 from agent.daemon import log as logs
 from agent.daemon.children import Child, Children
-from agent.daemon.lanes import EVENTS, TRAIL, Lanes, lane
+from agent.daemon.lanes import LOOKS, TRAIL, Lanes, lane
 from agent.daemon.limits import Limits
 from agent.store import Store, connect
+from agent.timetable import EVENTS
 
 LIMITS = Limits(retry=100.0, longest_retry=250.0, events_retry=1.0)
 
@@ -53,8 +54,13 @@ def work(tmp_path: Path) -> Iterator[Work]:
 
 def test_who_waits_for_whom() -> None:
     assert {lane(job) for job in ("scan", "stack:shop")} == {"reading"}
-    assert {lane(job) for job in ("trail", "reevaluate", "remind", "file", "report", "backup", "prune")} == {"rest"}
+    assert {lane(job) for job in ("reevaluate", "remind", "file", "report", "backup", "prune")} == {"rest"}
+    assert lane(TRAIL) == "trail", "weeks of LookupEvents hold up neither scans nor reminders"
     assert lane(EVENTS) == "events"
+
+
+def test_scans_give_signs_of_life_by_which_they_are_known_not_to_hang(work: Work) -> None:
+    assert [job for job in (*LOOKS, "stack:shop") if "--signs" not in work.lanes._command(job)[1]] == []
 
 
 def test_what_fails_is_told_and_tried_again_later_each_time_and_what_is_due_meanwhile_follows_once(work: Work) -> None:

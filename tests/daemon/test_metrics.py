@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -27,13 +28,14 @@ from agent.daemon.metrics_figures import Figures, environments
 from agent.daemon.metrics_labels import account_label
 from agent.daemon.metrics_totals import KEPT, Totals
 from agent.daemon.metrics_trail import HOUR, TrailWatch
-from agent.model import Candidate, Case, CaseKey, Close, Finding, Open
-from agent.store import ScanCommit, Seen, Store, StoreError, connect, schema, versions
+from agent.model import Candidate, Case, CaseKey, Close, Finding, Open, Test
+from agent.store import Kept, ScanCommit, Seen, Store, StoreError, connect, schema, versions
 from agent.store.codec import decode
 from agent.vitals import Running, Vitals
 
 STARTED = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 LEADER = Vitals(STARTED, "leader", 7, ticked=1.0, stored=2.0)
+QUEUE = "eventbridge:https://sqs.eu-west-1.amazonaws.com/123456789012/events"
 
 Samples = Mapping[tuple[str, ...], float]
 
@@ -51,7 +53,10 @@ class Scanned:
         for name in ("driftwarden.toml", "driftwarden.db"):
             (folder / name).write_bytes((self.folder / name).read_bytes())
         with contextlib.closing(sqlite3.connect(folder / "driftwarden.db", isolation_level=None)) as connection:
-            connection.execute("UPDATE trail_checkpoints SET feed = ?", (str(folder / "trail"),))
+            own = ("unjudged", "brought")
+            trail = str(folder / "trail")
+            connection.execute("UPDATE trail_checkpoints SET feed = ? WHERE feed NOT IN (?, ?)", (trail, *own))
+            connection.execute("UPDATE trail_checkpoints SET shard = ? WHERE feed = 'brought'", (trail,))
         return load(folder / "driftwarden.toml")
 
 
@@ -166,14 +171,45 @@ def test_whoever_is_refused_is_counted_for_a_day_and_a_burst_for_an_hour(config:
     assert [after(timedelta(hours=hours)) for hours in (0, 2, 25)] == [[25, 25], [25, 0], [0, 0]]
 
 
-def test_the_age_of_a_source_is_since_it_last_brought_something(config: Config, store: Store) -> None:
+def sourced(config: Config, *sources: str) -> Config:
+    """The configuration with other sources of the trail."""
+    return msgspec.structs.replace(config, trail=msgspec.structs.replace(config.trail, source=sources))
+
+
+def test_a_source_is_as_old_as_its_last_reading_and_its_newest_event_is_told_beside(
+    config: Config, store: Store
+) -> None:
     (kept,) = {position.kept_at for position in store.journal.positions()}
-    both = msgspec.structs.replace(config.trail, source=("trail", "s3://nothing/yet"))
-    config = msgspec.structs.replace(config, trail=both)
+    config = sourced(config, "trail", "s3://nothing/yet")
     said = parsed(looked(config, store, at=kept + timedelta(minutes=10)).text())
     assert said["driftwarden_trail_source_lag_seconds"] == {("trail",): 600, ("s3://nothing/yet",): float("inf")}
     newest = said["driftwarden_trail_newest_event_timestamp_seconds"]
     assert newest.keys() == {(ACCOUNT,)} and newest[ACCOUNT,] <= kept.timestamp()
+    assert said["driftwarden_trail_source_newest_event_timestamp_seconds"] == {("trail",): newest[ACCOUNT,]}
+    for hour in range(72):  # it is read on, and brings nothing
+        store.journal.keep(str(config.path("trail")), Kept(checkpoint={}), kept + hour * HOUR)
+    later = parsed(looked(config, store, at=kept + 71 * HOUR).text())
+    assert later["driftwarden_trail_source_lag_seconds"]["trail",] == 0
+    for name in ("newest_event", "missed"):
+        full = f"driftwarden_trail_source_{name}_timestamp_seconds"
+        assert later.get(full) == said.get(full)
+
+
+def test_a_source_that_is_silent_while_another_brings_changes_of_its_places_is_told(
+    config: Config, store: Store
+) -> None:
+    config = sourced(config, "trail", QUEUE)
+    (kept,) = {position.kept_at for position in store.journal.positions()}
+    change = next(one for one in store.journal.entries(kept - 20 * HOUR, kept, ["change"]))
+    events, name = QUEUE.removeprefix("eventbridge:"), "driftwarden_trail_source_missed_timestamp_seconds"
+    store.journal.keep(events, Kept([change], checkpoint={}), kept)
+    later = replace(change, event="later", time=kept + HOUR)
+    store.journal.keep(str(config.path("trail")), Kept([later]), kept + 2 * HOUR)
+    said = parsed(looked(config, store, at=kept + 30 * HOUR).text())
+    assert said[name] == {(QUEUE,): (kept + HOUR).timestamp()}
+    assert said["driftwarden_trail_source_newest_event_timestamp_seconds"][QUEUE,] == change.time.timestamp()
+    store.journal.keep(events, Kept([later], checkpoint={}), kept + 31 * HOUR)
+    assert name not in parsed(looked(config, store, at=kept + 32 * HOUR).text())
 
 
 def test_refused_calls_are_counted_anew_when_something_came_and_not_each_time(config: Config, store: Store) -> None:
@@ -301,6 +337,36 @@ def test_a_change_is_counted_once_however_often_it_is_judged(config: Config, sto
     assert totals.samples()["driftwarden_verdicts_total"]["unauthorised",] == 2
 
 
+@pytest.mark.parametrize(
+    ("results", "bare"),
+    [
+        ({"ticket": "pass", "state": "fail", "scope": "pass"}, 1),  # a closed one, named in a user agent
+        ({"ticket": "pass", "window": "fail"}, 1),
+        ({"ticket": "pass", "state": "pass", "scope": "fail"}, 1),
+        ({"ticket": "fail"}, 1),
+        ({"ticket": "pass", "state": "pass", "window": "unknown", "implementer": "fail"}, 0),
+    ],
+    ids=["closed", "outside its window", "for another resource", "none", "by somebody else"],
+)
+def test_a_ticket_that_is_not_valid_for_the_change_covers_nothing(
+    results: Mapping[str, Any], bare: int, store: Store
+) -> None:
+    totals = Totals(store)
+    totals.advance()
+    name = "production_changes_without_ticket_total"
+    (before,) = totals.samples()[name].values()
+    one = next(iter(store.findings.open().values())).finding
+    item, at = one.changes[0], datetime.now(UTC)
+    tests = tuple(Test(test, result, "as it is") for test, result in results.items())
+    verdict, change = replace(item.verdict, tests=tests), replace(item.change, event_ids=("another",))
+    hot = replace(one, changes=(*one.changes, replace(item, change=change, verdict=verdict)))
+    store.scans.begin("more", at, "", "")
+    assert store.scans.commit(ScanCommit("more", at, "violations", b"{}", seen=(Seen(hot),)))
+    totals.advance()
+    assert totals.samples()[name] == {(ACCOUNT,): before + bare}
+    assert totals.samples()["driftwarden_unauthorised_changes_total"][ACCOUNT, "production"] == 2
+
+
 def test_changes_of_verdicts_that_are_kept_in_pieces_are_counted(config: Config, store: Store) -> None:
     name = "production_changes_without_ticket_total"
     totals = Totals(store)
@@ -376,10 +442,14 @@ def test_emergencies_are_told_by_their_cases_and_are_overdue_after_their_deadlin
     figures = Figures(config, store)
     told = figures.look(now)["driftwarden_breakglass"]
     assert {stage for stage, number in told.items() if number} == {("awaiting-document",)}
-    later = figures.look(now + timedelta(hours=2))
+    due = "driftwarden_breakglass_next_deadline_timestamp_seconds"
+    assert figures.look(now)[due] == {(): (now + HOUR).timestamp()}
+    later = figures.look(now + 2 * HOUR)
     assert {stage for stage, number in later["driftwarden_breakglass"].items() if number} == {("overdue",)}
-    due = later["driftwarden_breakglass_next_deadline_timestamp_seconds"]
-    assert emergency.deadline is not None and due == {(): emergency.deadline.timestamp()}
+    assert later[due] == {}
+    # One that is overdue has an alert of its own, and hides no other that comes near.
+    assert store.cases.begin(replace(emergency, key="bg-2", deadline=now + 4 * HOUR), "an opening", now)
+    assert figures.look(now + 2 * HOUR)[due] == {(): (now + 4 * HOUR).timestamp()}
 
 
 def test_without_cases_emergencies_are_those_of_the_last_scan(config: Config, store: Store) -> None:
@@ -436,6 +506,7 @@ def test_the_daemon_tells_of_itself(config: Config, store: Store) -> None:
     )
     store.jobs.began("backup", STARTED)
     store.jobs.ended("backup", STARTED + timedelta(seconds=30), "failed", "the disk is full")
+    config = backing_up(config)
     said = parsed(looked(config, store, vitals).text())
     values = {
         name: said[f"driftwarden_{name}"][()] for name in ("leader", "fence", "reload_failed", "event_lag_seconds")
@@ -454,7 +525,7 @@ def test_the_daemon_tells_of_itself(config: Config, store: Store) -> None:
 
 def test_everything_in_the_catalogue_is_exported_and_nothing_else(config: Config, store: Store) -> None:
     """Alert rules and dashboard are held to the catalogue by their own tests."""
-    config = msgspec.structs.replace(config, backup=msgspec.structs.replace(config.backup, dir="backups"))
+    config = backing_up(config)
     vitals = replace(LEADER, due={"scan": STARTED}, event_lag=0.5)
     store.jobs.ended("scan", STARTED, "ok")
     metrics = looked(config, store, vitals)
@@ -468,8 +539,62 @@ def test_everything_in_the_catalogue_is_exported_and_nothing_else(config: Config
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, b"", b"")
 
 
+def backing_up(config: Config) -> Config:
+    """The configuration with a place for backups, every night at three."""
+    return msgspec.structs.replace(config, backup=msgspec.structs.replace(config.backup, dir="backups"))
+
+
+def test_only_a_task_that_runs_by_the_configuration_counts_as_failed(config: Config, store: Store) -> None:
+    for job in ("scan", "stack:renamed", "stack:shop", "report", "events", "file"):
+        store.jobs.ended(job, STARTED, "failed", "why")
+    weekly = msgspec.structs.replace(config.schedule, report="")
+    own = msgspec.structs.replace(config.stack[0], schedule="1h")
+    by_hand = msgspec.structs.replace(config, schedule=weekly)
+    failed, runs = "driftwarden_task_failed", "driftwarden_task_runs_total"
+    said = Figures(by_hand, store).look(STARTED)
+    assert (set(said[failed]), len(said[runs])) == ({("scan",), ("file",)}, 6)
+    more = msgspec.structs.replace(sourced(config, QUEUE), stack=(own,))
+    names = {"scan", "stack:shop", "report", "events", "file"}
+    assert Figures(more, store).look(STARTED)[failed] == {(name,): 1.0 for name in names}
+
+
+def test_a_scan_that_never_began_is_overdue_from_when_the_daemon_first_led(tmp_path: Path) -> None:
+    """A key that cannot be read stops every scan before anything is noted of it."""
+    (tmp_path / "driftwarden.toml").write_text(f'[[account]]\nid = "{ACCOUNT}"\n')
+    config, name = load(tmp_path / "driftwarden.toml"), "driftwarden_task_overdue_timestamp_seconds"
+    with connect(config.store_url()) as store:
+        looked(config, store, replace(LEADER, role="standby"), at=STARTED - timedelta(days=1))
+        for day in range(3):  # the daemon is started anew each day
+            metrics = looked(config, store, at=STARTED + timedelta(days=day))
+            metrics.look(STARTED + timedelta(days=day, seconds=20))
+            assert parsed(metrics.text())[name] == {("scan",): (STARTED + 12 * HOUR).timestamp()}
+            assert metrics.overdue(STARTED + timedelta(days=day)) == STARTED + 12 * HOUR
+
+
+def test_a_backup_that_is_new_is_overdue_from_when_it_was_first_due(config: Config, store: Store) -> None:
+    config, name = backing_up(config), "driftwarden_task_overdue_timestamp_seconds"
+    metrics = looked(config, store, at=STARTED)
+    nights = [datetime(2026, 11, day, 3, tzinfo=UTC) for day in (28, 29, 30)]
+
+    def overdue(at: datetime) -> float:
+        metrics.look(at)
+        return parsed(metrics.text())[name]["backup",]
+
+    assert overdue(STARTED) == nights[1].timestamp()
+    store.jobs.due("backup", nights[0])
+    assert overdue(STARTED) == nights[1].timestamp()
+    for night in nights[:2]:  # and it fails, night for night
+        store.jobs.began("backup", night)
+        store.jobs.ended("backup", night + HOUR, "failed", "the disk is full")
+        store.jobs.due("backup", night + timedelta(days=1))
+        assert overdue(night + 2 * HOUR) == nights[1].timestamp()
+    store.jobs.began("backup", nights[2])
+    store.jobs.ended("backup", nights[2], "ok")
+    assert overdue(nights[2]) == (nights[2] + timedelta(days=2)).timestamp()
+
+
 def test_a_backup_is_overdue_after_two_nights(config: Config, store: Store) -> None:
-    config = msgspec.structs.replace(config, backup=msgspec.structs.replace(config.backup, dir="backups"))
+    config = backing_up(config)
     done = datetime(2026, 11, 20, 3, 0, 5, tzinfo=UTC)
     store.jobs.ended("backup", done, "ok")
     overdue = Figures(config, store).look(datetime.now(UTC))["driftwarden_task_overdue_timestamp_seconds"]

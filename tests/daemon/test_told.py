@@ -180,6 +180,25 @@ def test_a_child_that_hangs_is_killed_with_all_it_started(
     wait_for(lambda: not exists(below), "the end of what it started")
 
 
+def test_a_child_that_works_on_is_not_taken_for_hung_however_long(
+    heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty line on stderr is a sign of life, and nothing that is told to anybody."""
+    name = module(
+        tmp_path, monkeypatch, "from agent.child import signs\nsign = signs()\nsign(); sign(); time.sleep(1000)"
+    )
+    child = heard.children.start("scan", name, [], 60, tell=False)
+    wait_for(lambda: child.heard, "a sign")
+    child.began -= 10_000
+    heard.children.end_hung()
+    assert child.why_killed == ""
+    child.heard -= 10_000
+    heard.children.end_hung()
+    _, code = heard.end()
+    assert (code, list(child.said)) == (-9, [])
+    assert "s without a sign of life, and killed" in child.why_killed
+
+
 def test_a_child_dies_with_whoever_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = module(tmp_path, monkeypatch, "print(os.getpid(), flush=True); time.sleep(1000)")
     code = (

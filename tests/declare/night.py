@@ -106,7 +106,8 @@ def seen(store: Store, *calls: Change, at: datetime = NOW, held: bool = False, *
     finding = replace(finding, changes=tuple(JudgedChange(one, verdict) for one in calls))
     events = tuple(event for one in calls for event in one.event_ids)
     made = {"grant": "" if held else GRANT, "events": events, **case}
-    told = Case(CaseKey(made.pop("key", CASE)), "sg-1 changed", (finding.id,), "high", **made)
+    key_of_case, severity = CaseKey(made.pop("key", CASE)), made.pop("severity", "high")
+    told = Case(key_of_case, "sg-1 changed", (finding.id,), severity, **made)
     run_id = f"r{next(_runs)}"
     store.scans.begin(run_id, at, "c" * 64, "r" * 64)
     action = Held((told,), "a flood") if held else Open(told)

@@ -20,7 +20,7 @@ from night import CASE, GRANT, call, seen
 from agent.cli import breakglass, main
 from agent.config import load
 from agent.declare import Ground, ground, in_force, pick_up
-from agent.model import Directory
+from agent.model import Directory, Severity
 from agent.store import Store, connect
 
 IDENTITIES = """\
@@ -120,6 +120,27 @@ def test_an_ordinary_case_reviewed(store: Store, typed: Typed) -> None:
     (row,) = [one for one in json.loads(typed("cases list --output json").stdout) if one["case"].startswith("eee")]
     assert row["who"] == ["dana"]
     assert "eeeeee" not in typed("breakglass list").stdout
+
+
+def test_what_is_graver_is_listed_first_and_of_those_what_is_older(store: Store, typed: Typed) -> None:
+    began = datetime.now(UTC) - timedelta(days=9)
+    severities: list[Severity] = ["low", "critical", "medium", "high", "critical"]
+    for number, severity in enumerate(severities):
+        key, at = f"{number}{severity}-0123456789", began + timedelta(days=number)
+        seen(store, call(f"e-{number}", at=at), at=at, grant="", key=key, severity=severity)
+    names = [one["case"].partition("-")[0] for one in json.loads(typed("cases list --output json").stdout)]
+    assert names == ["1critical", "4critical", "3high", CASE, "2medium", "0low"]
+
+
+def test_a_document_is_reviewed_once_a_scan_has_seen_the_calls(store: Store, typed: Typed) -> None:
+    (grant,) = set(re.findall(r"BG-[0-9a-f]{12}", typed("breakglass open --incident INC-8", "dana").stdout))
+    then = f"driftwarden breakglass review {grant}\n"
+    early = typed(f"breakglass document {grant} {FLAGS}", "dana")
+    assert early.stdout.endswith(f"Somebody else reviews it, once a scan has seen its calls: {then}")
+    refused = typed(f"breakglass review {grant} --accept", "kim")
+    assert "no scan has seen the calls of " in refused.stderr
+    done = typed(f"breakglass document SEC-1 {FLAGS}", "dana")
+    assert done.stdout.endswith("Somebody else reviews it: driftwarden breakglass review SEC-1\n")
 
 
 def test_the_form_of_a_case_filled_in_and_given_back(store: Store, typed: Typed) -> None:

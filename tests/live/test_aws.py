@@ -185,11 +185,13 @@ def test_throttling_is_ridden_out(small_aws: SmallAws, session: boto3.Session) -
         return error("ThrottlingException", message="Rate exceeded") if first else calm(asked)
 
     small_aws.told = told
-    calls = Calls()
+    heard = list[None]()
+    calls = Calls(lambda: heard.append(None))
     snapshot = read_all(session, "sqs", calls=calls)
     assert snapshot.gaps == ()
     assert ids(snapshot, "aws_sqs_queue") == ["a"]
     assert calls.by_action()["sqs:ListQueues"] == 2
+    assert len(heard) == calls.total, "who waits for it sees that it goes on"
 
 
 def test_throttling_that_does_not_end_is_a_gap(small_aws: SmallAws, session: boto3.Session) -> None:

@@ -5,34 +5,33 @@ Hides where all of it is kept: the last scan's document, the store, and what the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
 
-from agent.clean import clean
+from agent import silence
 from agent.config import Config
 from agent.cron import Every, when
 from agent.model import SEVERITIES, Case
-from agent.report.text import table
+from agent.status.shown import Told, ago, hours, lines, long, short
 from agent.store import Store, schema
 from agent.store.lock import StoreLock
+from agent.timetable import wanted
 
-Told = Mapping[str, Any]
+__all__ = ["exit_code", "lines", "status"]
 
 KINDS = ("whole", "stack", "trail", "open", "remind")
 """Kinds of scans, as the store has them."""
 LATE = timedelta(hours=1)
 """What waits for longer to be filed is worth a line."""
-MOST = 10
-"""Gaps and problems that are shown one by one."""
-
 _UNWRITTEN = 30
 """Seconds without a beat of the leader in its store; there is one every five."""
 _DAY = timedelta(days=1)
-_NAMES = {"whole": "whole estate", "stack": "one stack", "trail": "trail", "open": "open findings", "remind": "replies"}
+_STAGES = ("overdue", "rejected", "awaiting-document", "awaiting-review", "way-back", "post-implementation")
+"""Of emergencies that somebody must do something about."""
 
 
 class _Document(msgspec.Struct):
@@ -65,7 +64,7 @@ def status(config: Config, store: Store, now: datetime, daemon: Told | None) -> 
         "outbox": _outbox(store, now),
         "cases": _cases(store.cases.open(), now),
         "emergencies": _emergencies(store.cases.open(), now),
-        "schedule": _schedule(store, daemon),
+        "schedule": _schedule(config, store, daemon),
     }
     return {**told, "attention": list(_attention(config, told, now))}
 
@@ -78,30 +77,12 @@ def exit_code(told: Told) -> int:
     return 1 if cases["open"] else 3 if told["attention"] else 0
 
 
-def lines(told: Told, width: int) -> str:
-    """The same for eyes: first what needs somebody, then the rest."""
-    found = [*_head(told), ""]
-    if told["attention"]:
-        found += ["Needs attention", *(f"  {clean(one)}" for one in told["attention"]), ""]
-    found += ["Checked", *_checked(told), ""]
-    found += ["Cases", *_case_lines(told), ""]
-    found += ["Trail", *_trail_lines(told), ""]
-    found += ["Outbox", f"  {_outbox_line(told['outbox'])}", ""]
-    rows = [
-        (job["job"], _hours(job["due_at"]), job["status"] or "never ended", _hours(job["ended_at"]), job["error"] or "")
-        for job in told["schedule"]
-    ]
-    found += [table(("Job", "Next due", "Last", "Ended", "Why it failed"), rows, width)] if rows else []
-    return "\n".join(found).rstrip()
-
-
 # --- what there is ---------------------------------------------------------------------------------------------
 
 
 def _last(store: Store, kind: Any) -> dict[str, Any] | None:
     """The last scan of a kind that ended, and when the last was begun."""
-    listed = store.scans.last(kind=kind)
-    ended = next((one for one in listed if one.finished_at), None)
+    listed, ended = store.scans.last(1, kind), next(iter(store.scans.last(1, kind, ended=True)), None)
     if not listed:
         return None
     return {
@@ -131,8 +112,10 @@ def _gaps(coverage: Told) -> list[dict[str, str]]:
 
 
 def _trail(config: Config, store: Store, now: datetime) -> dict[str, Any]:
-    """How long ago each source was read and each place's newest event was."""
+    """How long ago each source was read, what it brought last, and each place's newest event; and who fell silent."""
     read: dict[str, datetime] = {}
+    brought = store.journal.brought()
+    newest = {one.feed: _text(one.newest) for one in brought if one.newest}
     for one in store.journal.positions():
         read[one.feed] = max(one.kept_at, read.get(one.feed, one.kept_at))
     hours = schema.trail_hours
@@ -142,8 +125,10 @@ def _trail(config: Config, store: Store, now: datetime) -> dict[str, Any]:
     return {
         "configured": list(config.trail.sources),
         "sources": [
-            {"feed": feed, "read_at": _text(at), "lag_seconds": _seconds(now - at)} for feed, at in sorted(read.items())
+            {"feed": feed, "read_at": _text(at), "lag_seconds": _seconds(now - at), "newest": newest.get(feed)}
+            for feed, at in sorted(read.items())
         ],
+        "silent": [silence.why(one) for one in silence.by_source(config, brought) if one.silent(now)],
         "places": [
             {"account": row[0], "region": row[1], "newest": _text(row[2]), "lag_seconds": _seconds(now - row[2])}
             for row in places
@@ -193,10 +178,8 @@ def _cases(cases: Iterable[Case], now: datetime) -> dict[str, Any]:
 
 
 def _emergencies(cases: Iterable[Case], now: datetime) -> list[dict[str, Any]]:
-    """Break-glass that somebody must document or review, the most urgent first."""
-    waiting = [
-        case for case in cases if case.grant and case.deadline and case.stage.startswith(("awaiting", "overdue"))
-    ]
+    """Break-glass that somebody must document, review or bring back under control, the most urgent first."""
+    waiting = [case for case in cases if case.grant and case.deadline and case.stage in _STAGES]
     return [
         {
             "case": case.key,
@@ -209,8 +192,9 @@ def _emergencies(cases: Iterable[Case], now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _schedule(store: Store, daemon: Told | None) -> list[dict[str, Any]]:
-    due = (daemon or {}).get("due") or {}
+def _schedule(config: Config, store: Store, daemon: Told | None) -> list[dict[str, Any]]:
+    """What runs by itself: how a stack's scan ended that is in no configuration any more is of no interest."""
+    due, there = (daemon or {}).get("due") or {}, wanted(config)
     return [
         {
             "job": job.name,
@@ -222,6 +206,7 @@ def _schedule(store: Store, daemon: Told | None) -> list[dict[str, Any]]:
             "error": job.error or None,
         }
         for job in store.jobs.all().values()
+        if job.name in there
     ]
 
 
@@ -245,25 +230,30 @@ def _attention(config: Config, told: Told, now: datetime) -> Iterator[str]:
     daemon = told["daemon"]
     if daemon and daemon["reload_error"]:
         yield f"the newest configuration is not in use: {daemon['reload_error']}"
+    if daemon and daemon.get("unreached"):
+        yield f"the daemon is not reached by all who should: {daemon['unreached']}"
     if daemon and daemon.get("polled"):
         yield f"changed files are noticed late: {daemon['polled']}"
     for job in told["schedule"]:
         if job["status"] == "failed":
-            yield f"job {job['job']} failed {_ago(now, job['ended_at'])}: {job['error'] or 'it does not say why'}"
+            yield f"job {job['job']} failed {ago(now, job['ended_at'])}: {job['error'] or 'it does not say why'}"
     if daemon and daemon["role"] == "leader" and daemon.get("stored", 0) > _UNWRITTEN:
-        yield f"the store takes no writes since {_long(daemon['stored'])}, and what is below is old: the log says why"
+        yield f"the store takes no writes since {long(daemon['stored'])}, and what is below is old: the log says why"
     yield from told["policy"]
     box = told["outbox"]
     if box["dead"]:
         why = box["error"] or "no reason is known"
         yield f"{box['dead']} filings can never be made as they are (`driftwarden cases deliveries`): {why}"
     if box["oldest_seconds"] is not None and box["oldest_seconds"] > LATE.total_seconds():
-        yield f"something waits to be filed for {_long(box['oldest_seconds'])}: {box['error'] or 'no failure is known'}"
+        yield f"something waits to be filed for {long(box['oldest_seconds'])}: {box['error'] or 'no failure is known'}"
     for one in told["emergencies"]:
+        name = one["ticket"] or one["case"]
         if one["stage"] == "overdue":
-            yield f"break-glass {one['ticket'] or one['case']} should have been documented by {_hours(one['deadline'])}"
-    sources = told["trail"]["sources"]
-    if not sources:
+            yield f"break-glass {name} should have been documented by {hours(one['deadline'])}"
+        if one["stage"] == "rejected":
+            yield f"the document of break-glass {name} was rejected: whoever used it writes another"
+    yield from told["trail"]["silent"]
+    if not told["trail"]["sources"]:
         yield "no source of the trail was read yet: who changed something is not known"
 
 
@@ -274,8 +264,8 @@ def _scan_attention(config: Config, told: Told, now: datetime) -> Iterator[str]:
         return
     overdue = _overdue(config, datetime.fromisoformat(whole["ended_at"]))
     if overdue is not None and now > overdue:
-        ago = _ago(now, whole["ended_at"])
-        yield f"the last scan of the whole estate ended {ago}; the second since should have begun by {_short(overdue)}"
+        ended = ago(now, whole["ended_at"])
+        yield f"the last scan of the whole estate ended {ended}; the second since should have begun by {short(overdue)}"
     if whole["status"] == "held":
         yield "too much changed at once to be believed: the cases wait until two people accept them"
     if gaps := told["gaps"]:
@@ -290,104 +280,9 @@ def _overdue(config: Config, ended: datetime) -> datetime | None:
     return ended + 2 * times.length if isinstance(times, Every) else times.after(times.after(ended))
 
 
-# --- for eyes --------------------------------------------------------------------------------------------------
-
-
-def _head(told: Told) -> Iterator[str]:
-    daemon, leader, now = told["daemon"], told["leader"], datetime.fromisoformat(told["at"])
-    if daemon:
-        running = ", ".join(one["job"] for one in daemon["running"]) or "idle"
-        since = _ago(now, daemon["started_at"])
-        yield f"Daemon: {daemon['role']}, started {since}, {clean(running)}"
-    elif leader and leader["there"]:
-        yield f"Daemon: {clean(leader['owner'])} runs, and was not asked"
-    else:
-        yield "Daemon: no daemon is running" + (f"; the last was {clean(leader['owner'])}" if leader else "")
-    whole = told["scans"].get("whole")
-    if whole and whole["ended_at"]:
-        yield f"Last scan of the whole estate: {whole['status']}, {_ago(now, whole['ended_at'])}"
-    else:
-        yield "Last scan of the whole estate: never"
-
-
-def _checked(told: Told) -> Iterator[str]:
-    now = datetime.fromisoformat(told["at"])
-    covered = told["coverage"]
-    if covered:
-        share = f" ({covered['compared'] / covered['declared']:.0%})" if covered["declared"] else ""
-        yield f"  {covered['compared']:,} of {covered['declared']:,} declared resources compared{share}"
-        yield f"  {covered['live']:,} live resources, {covered['limits']:,} limits"
-    else:
-        yield "  nothing yet"
-    for one in told["gaps"][:MOST]:
-        yield f"  gap: {clean(one['scope'])}: {clean(one['why'], 300)}"
-    if more := told["gaps"][MOST:]:
-        yield f"  and {len(more):,} gaps more: `driftwarden findings` lists them"
-    for kind, one in told["scans"].items():
-        ended = f"{one['status']}, {_ago(now, one['ended_at'])}" if one["ended_at"] else "none has ended"
-        yield f"  {_NAMES[kind]}: {ended}"
-
-
-def _case_lines(told: Told) -> Iterator[str]:
-    cases = told["cases"]
-    if not (cases["open"] or cases["held"]):
-        whole = told["scans"].get("whole") or {}
-        yield "  none is open" if whole.get("ended_at") else "  none is known: the estate was never checked"
-    for one in cases["by_severity"]:
-        old = f", the oldest for {_long(one['oldest_seconds'])}" if one["oldest_seconds"] is not None else ""
-        week = f", {one['older_than_a_week']} for more than a week" if one["older_than_a_week"] else ""
-        yield f"  {one['count']:,} {one['severity']}{old}{week}"
-    if cases["held"]:
-        yield f"  {cases['held']:,} held"
-    for one in told["emergencies"][:MOST]:
-        yield f"  break-glass {clean(one['ticket'] or one['case'])}: {one['stage']}, {_hours(one['deadline'])}"
-
-
-def _trail_lines(told: Told) -> Iterator[str]:
-    trail = told["trail"]
-    for one in trail["sources"]:
-        yield f"  {clean(one['feed'])}: read {_long(one['lag_seconds'])} ago"
-    if not trail["sources"]:
-        yield "  nothing was read yet"
-    for one in trail["places"][:MOST]:
-        yield f"  {clean(one['account'])} {clean(one['region'])}: newest event {_long(one['lag_seconds'])} ago"
-    daemon = told["daemon"]
-    if daemon and daemon["event_lag"] is not None:
-        yield f"  events: {daemon['events']:,} messages, the newest {daemon['event_lag']:.1f} s from event to case"
-
-
-def _outbox_line(box: Told) -> str:
-    if not (box["waiting"] or box["sending"] or box["dead"]):
-        return "everything is filed"
-    old = f", the oldest for {_long(box['oldest_seconds'])}" if box["oldest_seconds"] is not None else ""
-    why = f": {clean(box['error'], 300)}" if box["error"] else ""
-    return f"{box['waiting']:,} wait, {box['sending']:,} under way, {box['dead']:,} dead{old}{why}"
-
-
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _seconds(length: timedelta) -> int:
     return int(length.total_seconds())
-
-
-def _short(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _hours(text: str | None) -> str:
-    return _short(datetime.fromisoformat(text)) if text else ""
-
-
-def _ago(now: datetime, text: str) -> str:
-    return f"{_long(_seconds(now - datetime.fromisoformat(text)))} ago"
-
-
-def _long(seconds: float) -> str:
-    """A length of time in its largest unit."""
-    whole = max(0, int(seconds))
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if whole >= 2 * length:
-            return f"{whole // length} {unit}"
-    return f"{whole} s"
