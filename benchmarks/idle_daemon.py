@@ -6,6 +6,7 @@ Hides how the resources get into the store: log groups, which are quick to make,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import resource
 import sys
@@ -71,22 +72,29 @@ def _watched(daemon: daemons.Daemon, seconds: float) -> dict[str, Any]:
     while len(daemons.children(pid)) > 2:
         time.sleep(0.5)  # what the scan brought is filed
     began = time.monotonic()
-    own, its = daemons.cpu_alone(pid), daemons.cpu_alone(worker)
-    all_before = daemons.cpu(pid)
+    own, before = daemons.cpu_alone(pid), daemons.cpu_alone(worker)
+    all_before = daemons.cpu(pid) + before
+    workers = {worker: before}  # it begins anew every 45 minutes
     held: dict[str, list[daemons.Sample]] = {"daemon": [], "events": []}
     while time.monotonic() - began < seconds:
+        daemon.look()
+        worker = daemon.events_pid() or worker
         for name, one in (("daemon", pid), ("events", worker)):
             if found := daemons.sample(one):
                 held[name].append(found)
+        with contextlib.suppress(OSError):
+            workers[worker] = daemons.cpu_alone(worker)
         time.sleep(2)
     passed = time.monotonic() - began
-    daemon.look()
     jobs = [one["job"] for one in daemon.logged("job begun")]
+    # What a worker took that has ended is among what the daemon's children took.
+    alive = workers[worker] if daemons.sample(worker) else 0.0
+    its, alone = sum(workers.values()) - before, daemons.cpu_alone(pid) - own
     return {
         "seconds": round(passed),
-        "daemon": _row(held["daemon"], (daemons.cpu_alone(pid) - own) / passed),
-        "events": _row(held["events"], (daemons.cpu_alone(worker) - its) / passed),
-        "children_cpu": daemons.cpu(pid) - all_before - (daemons.cpu_alone(pid) - own),
+        "daemon": _row(held["daemon"], alone / passed),
+        "events": _row(held["events"], its / passed),
+        "children_cpu": daemons.cpu(pid) + alive - all_before - alone - its,
         "jobs": {job: jobs.count(job) for job in sorted(set(jobs))},
     }
 
