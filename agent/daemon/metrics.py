@@ -20,7 +20,7 @@ from agent.config import Config
 from agent.daemon.metrics_catalogue import Samples, Value, exposition
 from agent.daemon.metrics_figures import Figures, environments
 from agent.daemon.metrics_totals import Totals
-from agent.store import Fenced, Store, StoreError
+from agent.store import Store, StoreError
 from agent.vitals import Vitals
 
 _PROC = Path("/proc/self")
@@ -59,7 +59,7 @@ class Metrics:
             self._config = self._figures.config = config
 
     def look(self, now: datetime) -> None:
-        """Reads the store; as the leader, also writes down once a day what was counted.
+        """Reads the store; as the leader, also writes down once a day what was counted, if the store takes it.
 
         Raises StoreError; what was read before is shown on, and said to be old.
         """
@@ -81,7 +81,9 @@ class Metrics:
             # Named from the start, so that the first change is an increase from 0.
             self._totals.advance({*known, *((account, "") for account in accounts)})
             if leads:
-                with suppress(Fenced):  # another leads since, and writes it down
+                # Another leads since, and writes it down; or the store takes nothing now, and the pulse tells of that:
+                # what was read is true all the same.
+                with suppress(StoreError):
                     self._figures.begin(now)
                     self._totals.keep(now)
             return {**figures, **self._totals.samples()}

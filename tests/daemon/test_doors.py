@@ -59,6 +59,23 @@ def test_what_is_counted_is_written_down_by_who_leads_alone(config: Config, stor
         doors.close()
 
 
+def test_a_store_that_takes_nothing_is_read_all_the_same(config: Config, store: Store) -> None:
+    """A full disk is no reason to call old what was read just now: `/readyz` would tell of that, and not of the disk."""
+    now = datetime.now(UTC)
+    with store.database.engine.begin() as connection:
+        text = "CREATE TRIGGER full BEFORE INSERT ON settings BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        connection.exec_driver_sql(text)
+    fence = store.leadership.take("one", now)
+    vitals = Vitals(now, "leader", fence, ticked=0.0, stored=1000.0)
+    doors = Doors(Path("driftwarden.toml"), config, store, lambda: vitals, lambda *_: {})
+    with connect(config.store_url(), fence=fence) as fenced:
+        doors.lead(fenced)
+        doors._health._look()
+        checks = {one.name: one for one in doors._health.checks()}
+        doors.close()
+    assert (checks["store"].ok, checks["store"].why) == (False, "it took no write for 1000 s")
+
+
 def test_a_port_that_is_taken_is_told_until_it_is_had(config: Config, store: Store) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
