@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from focus_estate import NOON, SESSIONS, STEPS, UNSEEN, Estate, Keeper, call
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.focus import Focus
@@ -139,6 +139,11 @@ def agreed(found: Scan, whole: Scan) -> None:
             assert set(action.case.findings) <= {one.id for one in whole.findings}
 
 
+AUTHORITY_FOR_ONE_TARGET: History = [[(19, "marco", 0), (26, "dana", 0)], [(6, "dana", 0)]]
+"""Dana's second call has authority for what marco changed, and none for another target: it ties no cases together."""
+
+
+@example(AUTHORITY_FOR_ONE_TARGET, False, 2 * MINUTE)
 @settings(max_examples=100, deadline=None)
 @given(BATCHES, st.booleans(), PACES)
 def test_looks_and_one_scan_of_everything_come_to_what_scans_of_everything_come_to(

@@ -162,9 +162,19 @@ class Sight:
         Good to tell what belongs together, and for nothing else: what is tolerated of them is not known.
         """
         found = (self.known.findings[one] for one in case.findings if self.beyond(one) and one in self.known.findings)
-        told = ((one, [now for item in one.changes for now in self.judged.get(_first(item), ())[-1:]]) for one in found)
+        told = ((one, [now for item in one.changes for now in self._today(item)]) for one in found)
         # One without a change that is judged today says nothing of what belongs together.
         return [replace(one, changes=tuple(changes)) for one, changes in told if changes]
+
+    def _today(self, item: JudgedChange) -> Sequence[JudgedChange]:
+        """Today's verdict on a change of a finding that the scan is not about; empty where it was not judged.
+
+        The one on a call with several targets is the gravest of all: where this target's was authority, it may be that
+        of another target.
+        """
+        now = self.judged.get(_first(item), ())[-1:]
+        settled = item.verdict.outcome != "pending" and item.verdict.outcome not in ANSWERABLE
+        return [item] if now and settled and len(item.change.targets) > 1 else now
 
     def may_move(self, case: Case) -> bool:
         """Whether anything that is seen has to do with a case: else all of it stays as it was.
