@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -29,15 +29,17 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger("driftwarden")
 def configure(level: str, variables: Mapping[str, str], stream: TextIO | None = None) -> None:
     """Logs from `level` on (`debug`, `info`, `warning`) to stderr; libraries and threads that die are logged too."""
     sink = stream or sys.stderr
+    lines = _Lines(sink)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             _in_order,
+            lines.told,
             structlog.processors.JSONRenderer(ensure_ascii=False),
             _Prefix(_is_journal(sink, variables)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sink),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, lines)),
         cache_logger_on_first_use=False,
     )
     logging.root.handlers = [_Library()]
@@ -67,6 +69,54 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return value
     return value.isoformat() if isinstance(value, datetime) else clean(value)
+
+
+class _Lines:
+    """Where lines go. One that cannot be written (the log's disk is full, its reader is gone) is counted, and whoever
+    logs goes on; the next one that can tells how many were lost.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lost = 0
+        self._torn = False
+        """The last line was begun, and not ended."""
+
+    def told(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """The event, with how many were lost before it."""
+        return {**event, "lines_lost": self._lost} if self._lost else event
+
+    def write(self, line: str) -> int:
+        """Writes a line."""
+        try:
+            if not self._whole(("\n" if self._torn else "") + line):
+                self._lost += 1
+                return 0
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            self._lost += 1
+            return 0
+        self._lost, self._torn = 0, False
+        return len(line)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def _whole(self, text: str) -> bool:
+        try:
+            handle = self._stream.fileno()
+        except (OSError, ValueError):  # no file, or closed
+            self._stream.write(text)
+            self._stream.flush()
+            return True
+        left = text.encode("utf-8", "backslashreplace")
+        while left:
+            try:
+                written = os.write(handle, left)
+            except OSError:
+                return False
+            left = left[written:]
+            self._torn = bool(left)
+        return True
 
 
 class _Prefix:

@@ -109,6 +109,11 @@ class Loop:
         """Waits for the end, at most so long."""
         self._thread.join(seconds)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
     def vitals(self) -> Vitals:
         """How the daemon is now; for any thread."""
         return Vitals(

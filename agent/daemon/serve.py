@@ -52,9 +52,9 @@ def serve(path: Path, limits: Limits = _USUAL) -> int:
     _obey(loop, limits)
     log.info("started", config=str(path), estate=given.config.estate.name)
     loop.start()
-    while loop.code is None:
+    while loop.code is None and loop.alive:
         loop.join(1.0)
-    return loop.code
+    return 1 if loop.code is None else loop.code  # whatever ended it, whoever started us begins anew
 
 
 def _obey(loop: Loop, limits: Limits) -> None:

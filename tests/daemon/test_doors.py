@@ -60,7 +60,7 @@ def test_what_is_counted_is_written_down_by_who_leads_alone(config: Config, stor
 
 
 def test_a_store_that_takes_nothing_is_read_all_the_same(config: Config, store: Store) -> None:
-    """A full disk is no reason to call old what was read just now: `/readyz` would tell of that, and not of the disk."""
+    """A full disk is no reason to call old what was read just now: `/readyz` would tell of that alone."""
     now = datetime.now(UTC)
     with store.database.engine.begin() as connection:
         text = "CREATE TRIGGER full BEFORE INSERT ON settings BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"

@@ -16,8 +16,10 @@ import pytest
 from daemon_process import exists, wait_for
 
 from agent.daemon import log as logs
+from agent.daemon import serve as daemon
 from agent.daemon.children import Child, Children, ask
 from agent.daemon.log import failure, log
+from agent.daemon.loop import Loop
 from agent.daemon.notify import Notify
 from agent.daemon.traffic import Said, Traffic
 
@@ -78,6 +80,49 @@ def test_the_journal_gets_priorities_and_nobody_else(tmp_path: Path) -> None:
         first, second = stream.read().splitlines()
     assert first.startswith('<3>{"ts"')
     assert second.startswith('{"ts"')
+
+
+def test_a_line_that_cannot_be_written_ends_nothing_and_is_counted() -> None:
+    """Of a full pipe, as of a full disk, the first line is torn and the next ones are lost."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    room = 65_536 - 4_096  # of the usual size, and atomic: https://man7.org/linux/man-pages/man7/pipe.7.html
+    with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w") as stream:
+        os.write(writer, b"x" * (room - 1) + b"\n")
+        logs.configure("info", {}, stream)
+        for number in range(3):
+            log.info("job failed", job=f"j{number}", **{f"part{n}": "y" * 900 for n in range(8)})
+        read.read(room)
+        log.info("job ended", job="j3")
+        log.info("job ended", job="j4")
+        torn, *lines = os.read(reader, 65_536).decode().splitlines()
+    assert torn.startswith('{"ts": "')
+    assert len(torn) < 7_200
+    assert [(one["job"], one.get("lines_lost")) for one in map(json.loads, lines)] == [("j3", 3), ("j4", None)]
+    log.info("said to a file that is closed")
+
+
+def test_a_disk_that_is_full_keeps_no_log() -> None:
+    with Path("/dev/full").open("w") as stream:
+        logs.configure("info", {}, stream)
+        log.error("stumbled")
+
+
+def test_a_loop_that_is_gone_ends_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever started it starts it anew: it must not go on without."""
+
+    class Gone(Loop):
+        def _run(self) -> None:
+            return
+
+    (tmp_path / "driftwarden.toml").write_text('[estate]\nname = "shop"\n[daemon]\nsocket = ""\nlisten = ""\n')
+    monkeypatch.setattr(daemon, "Loop", Gone)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        assert daemon.serve(tmp_path / "driftwarden.toml") == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_thread_that_dies_is_logged() -> None:
