@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-LONGEST = 30.0
-"""Seconds after which a writer goes on without its turn, and SQLite tells it that the database is locked."""
+LONGEST = 5.0
+"""Seconds after which a writer goes on without its turn: whoever has it writes for long, and SQLite lets nobody else, or
+was stopped with it, and SQLite lets everybody."""
 
 _PAUSE = 0.003
 _NEVER = threading.Event()
@@ -29,6 +30,8 @@ class Turn:
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(f"{database.name}.turn")
         self._threads = threading.Lock()
+        self._waits = LONGEST
+        """Seconds to wait for it: none while somebody stands still with it, for whom another waited in vain."""
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -40,7 +43,7 @@ class Turn:
                 yield  # SQLite says what is wrong with the folder
                 return
             held.callback(os.close, file)
-            _wait(file)
+            self._waits = LONGEST if _wait(file, self._waits) else 0.0
             yield
 
 
@@ -57,12 +60,15 @@ def opened(path: Path) -> int:
     return handle
 
 
-def _wait(file: int) -> None:
-    deadline = time.monotonic() + LONGEST
-    while time.monotonic() < deadline:
+def _wait(file: int, longest: float) -> bool:
+    """Whether the turn came."""
+    deadline = time.monotonic() + longest
+    while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
             _NEVER.wait(_PAUSE)
         else:
-            return
+            return True
