@@ -76,7 +76,8 @@ class Daemon:
         if (size := self.log_file.stat().st_size) != self._read:
             self._read = size
             lines = self.log_file.read_text(encoding="utf-8").split("\n")[:-1]
-            self._log = [json.loads(line) for line in lines if line.startswith("{")]
+            # Where the disk that it is on was full, a line may be torn.
+            self._log = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
         return self._log
 
     def logged(self, event: str, **fields: Any) -> list[dict[str, Any]]:
