@@ -16,8 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 LONGEST = 5.0
-"""Seconds after which a writer goes on without its turn: whoever has it writes for long, and SQLite lets nobody else, or
-was stopped with it, and SQLite lets everybody."""
+"""Seconds after which a writer goes on without its turn: whoever has it writes for long, and SQLite lets nobody else,
+or was stopped with it, and SQLite lets everybody."""
 
 _PAUSE = 0.003
 _NEVER = threading.Event()
