@@ -70,6 +70,15 @@ def ended(daemon: Daemon) -> None:
     assert daemon.log[-1]["event"] == "ended"
 
 
+def readies(daemon: Daemon) -> int:
+    """How often it told systemd that it is ready: at first, and after each look at its configuration."""
+    return sum("READY" in one for one in daemon.told)
+
+
+def looks(daemon: Daemon) -> int:
+    return len(daemon.logged("reloaded")) + len(daemon.logged("not reloaded"))
+
+
 def test_a_life(config: Path) -> None:
     """Starts, scans at once, reloads what is right, keeps the old where it is wrong, and ends; no secret is logged."""
     folder = config.parent
@@ -106,12 +115,11 @@ def test_a_life(config: Path) -> None:
         daemon.wait_logged("job begun", times=2, job="scan")
         (folder / "exceptions" / "wrong.yaml").write_text("- id: [\n")
         assert f"{folder}/exceptions/wrong.yaml:1" in daemon.wait_logged("not reloaded", times=2)["said"]
-        ready = sum("READY" in one for one in daemon.told)
         daemon.signal(signal.SIGHUP)
         daemon.wait_logged("not reloaded", times=3)
         (folder / "exceptions" / "wrong.yaml").unlink()
         daemon.wait_logged("reloaded", times=2)
-        wait_for(lambda: sum("READY" in one for one in daemon.told) >= ready + 2, "READY after each look")
+        wait_for(lambda: readies(daemon) == 1 + looks(daemon), "READY once for each look")
         assert "not in use" not in [one["STATUS"] for one in daemon.told if "STATUS" in one][-1]
         ended(daemon)
         assert list((folder / "run").iterdir()) == []  # the copies of configuration and rules

@@ -1,5 +1,6 @@
 """A queue that cannot be read is left alone for a while, and the others are read on."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ def test_nobody_waits_for_a_queue_that_fails(
     cloud: tuple[Recorder, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warm, "WAIT", 1)
+    monkeypatch.setattr(warm, "LARGEST", sys.maxsize)  # it is the tests' own process that holds all they ever loaded
     path = events(small_estate.estate(tmp_path, *cloud), "healthy")
     text = path.estate.config.read_text()
     gone = path.url.replace("healthy", "gone")
@@ -93,7 +95,7 @@ def test_nobody_waits_for_a_queue_that_fails(
     with aws_environment(path.estate.variables), Worker(load(path.estate.config), None, say) as worker:
         worker._stop = stop
         assert worker.run()
-    assert not any(stop.waits)
+    assert set(stop.waits) == {0}
     # What is not read is told with what is.
     assert all(gone.rpartition("/")[2] in one.error or "NonExistentQueue" in one.error for one in said)
     assert len(path.estate.tickets) == 1
