@@ -10,7 +10,7 @@ import re
 import sqlite3
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from botocore.config import Config
 
 from agent.config import aws_environment, load
 from agent.demo import story
-from agent.demo.cloud import ACCOUNT, REGION, replay, session, variables, web_identity_token
+from agent.demo.cloud import ACCOUNT, REGION, cloud, replay, session, variables, web_identity_token
 from agent.demo.recorder import Recorder, iam_user
 from agent.model import Finding, Open
 from agent.rules import load_rules
@@ -174,21 +174,18 @@ class Estate:
 
 
 @pytest.fixture(scope="module")
-def estate(
-    moto_server: str, reset_moto: Callable[[], None], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Estate]:
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    """Over a cloud of its own: a stray call of another test would change the identifiers that it gives from a seed."""
     folder = tmp_path_factory.mktemp("upgraded")
     written(folder)
     shipped = resources.files("agent.demo") / "estate"
     (folder / "estate").mkdir()
     for file in shipped.iterdir():
         (folder / "estate" / file.name).write_bytes(file.read_bytes())
-    reset_moto()
-    with Recorder(moto_server, ACCOUNT, region=REGION) as recorder:
+    with cloud(tmp_path_factory.mktemp("cloud")) as recorder:
         replay(recorder, shipped)
         story.happen(recorder, folder / "estate")
         yield Estate(folder, recorder, told=len(recorder.records))
-    reset_moto()
 
 
 IDENTITY: Mapping[str, tuple[str, ...]] = {
