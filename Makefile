@@ -56,10 +56,12 @@ check: lint types test
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+# A Python's own pip may take a minute longer to find 140 files in an index than this one; it would do, too.
+$(VENV)/.installed: requirements.lock requirements-pip.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("driftwarden needs Python 3.11 or later, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	-$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-pip.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 

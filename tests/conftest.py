@@ -5,6 +5,7 @@ asks for `moto_reset`, and a session fixture that applies an estate keeps what i
 """
 
 import gc
+import gzip
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,11 +117,18 @@ def service_models() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Endpoint URL of a moto server process that lives as long as the session."""
-    log = tmp_path_factory.mktemp("moto") / "server.log"
+    folder = tmp_path_factory.mktemp("moto")
+    log, images = folder / "server.log", folder / "amis.json"
+    # Without 1,300 further images every region's EC2, which each reset makes anew, takes 2 ms instead of 150.
+    shipped = resources.files("moto") / "ec2" / "resources" / "amis.json.gz"
+    images.write_bytes(gzip.decompress(shipped.read_bytes()))
     # Not with MOTO_IAM_LOAD_MANAGED_POLICIES: it adds two seconds to every reset.
     with log.open("wb") as sink:
         server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], stdout=sink, stderr=sink
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            stdout=sink,
+            stderr=sink,
+            env=os.environ | {"MOTO_AMIS_PATH": str(images)},
         )
     try:
         yield _address(server, log)
