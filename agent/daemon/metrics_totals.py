@@ -200,10 +200,8 @@ class Totals:
     def _count_changes(self, at: datetime, finding: _Finding, *, counts: bool) -> None:
         for item in finding.changes.items:
             change, verdict = item.change, item.verdict
-            digest = _digest(change.event_ids.items)
-            if verdict.outcome != "unauthorised" or digest in self._seen:
+            if verdict.outcome != "unauthorised" or self._known(change.event_ids.items):
                 continue
-            self._seen.add(digest)
             account = account_label(change.account)
             covered = has_valid_ticket((test.name, test.result) for test in verdict.tests.items)
             bare = verdict.environment == "production" and not covered
@@ -214,6 +212,13 @@ class Totals:
                 self._count(_CHANGES, (account, verdict.environment), 1)
                 self._count(_WITHOUT_TICKET, (account,), int(bare))
                 self._observe(_DETECT, at - change.time.value)
+
+    def _known(self, event_ids: Iterable[str]) -> bool:
+        """Whether a change with one of these events was counted. A call that is repeated has more of them each time."""
+        digests = {_digest(one) for one in event_ids}
+        counted = not digests.isdisjoint(self._seen)
+        self._seen |= digests
+        return counted
 
     def _advance_events(self) -> None:
         after, known = self._reached[1], self._counted[1]
@@ -257,7 +262,6 @@ def _by(connection: Connection, column: Any, number: Any, after: int, newest: in
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 
-def _digest(event_ids: Iterable[str]) -> int:
-    """Eight bytes for a change: hundreds of thousands of them are kept in memory."""
-    text = "\n".join(event_ids).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+def _digest(event_id: str) -> int:
+    """Eight bytes for an event: hundreds of thousands of them are kept in memory."""
+    return int.from_bytes(hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest())

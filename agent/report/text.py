@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.judge import Rule
 from agent.model import SEVERITIES
 from agent.report.authority import STATES
@@ -101,11 +101,7 @@ def _places(trail: TrailRead) -> Iterator[str]:
         accounts, regions = {one.account for one in trail.places}, {one.region for one in trail.places}
         proven = sum(bool(one.verified) for one in trail.places)
         checked = f"{proven} of {len(trail.places)} checked against digests" if proven else "log files not checked"
-        yield f"trail of {_counted(accounts, 'account')} in {_counted(regions, 'region')}, {checked}"
-
-
-def _counted(names: Collection[str], what: str) -> str:
-    return f"{len(names)} {_plural(what, len(names))}"
+        yield f"trail of {plural(len(accounts), 'account')} in {plural(len(regions), 'region')}, {checked}"
 
 
 def merged_table(report: Report, width: int) -> str:
@@ -130,9 +126,7 @@ def unlisted_lines(report: Report) -> list[str]:
     if not counts:
         return []
     named = ", ".join(f"{type_} ×{count}" if count > 1 else type_ for type_, count in sorted(counts.items()))
-    return [
-        f"in no configured stack: {len(report.unlisted):,} live {_plural('resource', len(report.unlisted))}: {named}"
-    ]
+    return [f"in no configured stack: {plural(len(report.unlisted), 'live resource')}: {named}"]
 
 
 def attention_lines(report: Report) -> list[str]:
@@ -148,9 +142,7 @@ def attention_lines(report: Report) -> list[str]:
         if ticket.worst in ("beyond", "not performed")
     ]
     if count := len(report.observed):
-        lines.append(
-            f"{count:,} {_plural('finding', count)} {'breaks' if count == 1 else 'break'} observed rules only: no case"
-        )
+        lines.append(f"{plural(count, 'finding')} {'breaks' if count == 1 else 'break'} observed rules only: no case")
     lines += [f"{one.kind} {one.id} ends in {one.left}" for one in also.entries if one.soon]
     lines += [f"not in force: {line}" for line in also.problems]
     lines += [f"waits for two people: {line}" for line in also.waiting]
@@ -259,11 +251,7 @@ def _notes(heading: str, coverage: Coverage) -> Iterator[str]:
 
 
 def _count(notes: Sequence[Note]) -> str:
-    return f"{len(notes):,} {_plural('limit', len(notes))}"
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
+    return plural(len(notes), "limit")
 
 
 # --- tables --------------------------------------------------------------------------------------------------

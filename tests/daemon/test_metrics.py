@@ -367,6 +367,22 @@ def test_a_ticket_that_is_not_valid_for_the_change_covers_nothing(
     assert totals.samples()["driftwarden_unauthorised_changes_total"][ACCOUNT, "production"] == 2
 
 
+def test_a_call_that_is_repeated_is_counted_once(store: Store) -> None:
+    totals = Totals(store)
+    totals.advance()
+    name = "driftwarden_unauthorised_changes_total"
+    before = totals.samples()[name][ACCOUNT, "production"]
+    one = next(iter(store.findings.open().values())).finding
+    item, at = one.changes[0], datetime.now(UTC)
+    for events in (("first",), ("first", "second"), ("second", "third"), ("fourth",)):
+        hot = replace(one, changes=(*one.changes, replace(item, change=replace(item.change, event_ids=events))))
+        store.scans.begin(events[-1], at, "", "")
+        assert store.scans.commit(ScanCommit(events[-1], at, "violations", b"{}", seen=(Seen(hot),)))
+    for counted in (totals, Totals(store)):
+        counted.advance()
+        assert counted.samples()[name][ACCOUNT, "production"] == before + 2
+
+
 def test_changes_of_verdicts_that_are_kept_in_pieces_are_counted(config: Config, store: Store) -> None:
     name = "production_changes_without_ticket_total"
     totals = Totals(store)
