@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-JOBS   ?= 4
+JOBS   ?= 5
 
 .PHONY: demo test oracle-sweep property-sweep attribution-sweep story-sweep fault-sweep daemon-run operations-trial redmine-contract lint format types check install bench docs wheel wheel-demo lock clean
 

@@ -125,7 +125,7 @@ def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # Not with MOTO_IAM_LOAD_MANAGED_POLICIES: it adds two seconds to every reset.
     with log.open("wb") as sink:
         server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            [sys.executable, str(Path(__file__).with_name("moto_process.py")), "-H", "127.0.0.1", "-p", "0"],
             stdout=sink,
             stderr=sink,
             env=os.environ | {"MOTO_AMIS_PATH": str(images)},
