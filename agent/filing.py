@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.model import SEVERITIES, Case, CaseKey, Close, Held, Open, Update
 from agent.store.outbox import Entry, Outbox
 from agent.tickets import TicketError, TicketSystem
@@ -212,7 +212,7 @@ def _alarm(held: Held) -> Case:
     listed = "\n".join(f"{case.key}  {case.severity:<8}  {case.title}" for case in held.cases)
     return Case(
         CaseKey(digest),
-        f"{len(held.cases)} cases are held back: too much changed at once",
+        f"{plural(len(held.cases), 'case is', 'cases are')} held back: too much changed at once",
         findings=(),
         severity=max((case.severity for case in held.cases), key=SEVERITIES.index, default="high"),
         body=f"{held.why}.\n\nThese cases wait until two people accept them:\n\n{listed}",

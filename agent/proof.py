@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from agent import ticketing
+from agent.clean import plural
 from agent.collect import Collector, Sessions, blame, read_people, units
 from agent.config import Config, ConfigError
 from agent.gather import CALL_THREADS
@@ -62,7 +63,7 @@ def _rules(config: Config) -> Iterator[Check]:
     for result in wrong:
         yield Check("rules", "failed", f"{result.rule}: its example '{result.example}' does not come out as it says")
     if not wrong:
-        yield Check("rules", "ok", f"{len(rules)} rules, their examples hold")
+        yield Check("rules", "ok", f"{plural(len(rules), 'rule')}, their examples hold")
 
 
 def _store(config: Config) -> Iterator[Check]:
@@ -88,7 +89,7 @@ def _tickets(config: Config) -> Iterator[Check]:
         for reason in answer.unanswered:
             yield Check("tickets", "failed", f"{system.name}: {reason}")
         if not answer.unanswered:
-            yield Check("tickets", "ok", f"{system.name}: {len(answer.found)} tickets around now")
+            yield Check("tickets", "ok", f"{system.name}: {plural(len(answer.found), 'ticket')} around now")
 
 
 def _people(config: Config, sessions: Sessions) -> Iterator[Check]:
@@ -103,7 +104,8 @@ def _people(config: Config, sessions: Sessions) -> Iterator[Check]:
     for reason in found.unread:
         yield Check("identities", "failed", reason)
     if not found.unread:
-        yield Check("identities", "ok", f"{len(found.people)} people, {len(found.accounts)} accounts")
+        known = plural(len(found.people), "person", "people"), plural(len(found.accounts), "account")
+        yield Check("identities", "ok", ", ".join(known))
 
 
 def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> Iterator[Check]:
@@ -118,7 +120,7 @@ def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> I
                 yield Check(name, "failed", blame(error))
                 continue
             result = future.result()
-            seen = f"{len(result.resources)} resources" if isinstance(result, Snapshot) else _events(result)
+            seen = plural(len(result.resources), "resource") if isinstance(result, Snapshot) else _events(result)
             for why, count in _reasons(result.gaps):
                 yield Check(name, "failed", f"{why}{f' (×{count})' if count > 1 else ''}")
             if not result.gaps:
@@ -127,7 +129,7 @@ def _reads(config: Config, sessions: Sessions, planned: Iterable[UnitSpec]) -> I
 
 def _events(trail: Trail) -> str:
     newest = f", the newest of {trail.newest_event:%Y-%m-%d %H:%M} UTC" if trail.newest_event else ""
-    return f"{trail.events} events{newest}"
+    return f"{plural(trail.events, 'event')}{newest}"
 
 
 def _reasons(gaps: Iterable[Gap]) -> list[tuple[str, int]]:

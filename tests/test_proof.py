@@ -25,7 +25,7 @@ def test_an_estate_in_order(estate: Estate) -> None:
     said = {check.name: check.said for check in checks}
     assert said["credentials"] == f"account {ACCOUNT}"
     assert said["tickets"] == "register: 0 tickets around now"
-    assert (said["declared shop"], said[f"live {ACCOUNT}/us-east-1/sqs"]) == ("3 resources", "1 resources")
+    assert (said["declared shop"], said[f"live {ACCOUNT}/us-east-1/sqs"]) == ("3 resources", "1 resource")
     assert "rules, their examples hold" in said["rules"]
     assert " events, the newest of 20" in said["trail cloudtrail"]
     with connect(load(estate.config).store_url()) as store:

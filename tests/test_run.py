@@ -115,7 +115,7 @@ def test_a_flood_is_held_and_stays_held(estate: Estate) -> None:
     assert [case["state"] for case in first[1]["cases"]] == ["held"]
     assert second.document["cases"] == first[1]["cases"]
     (alarm,) = estate.tickets
-    assert "1 cases are held back" in alarm.read_text()
+    assert "1 case is held back" in alarm.read_text()
 
 
 # --- what it keeps and files ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.access import Row
-from agent.clean import clean
+from agent.clean import clean, plural
 from agent.document import plain
 from agent.document.times import stamp
 from agent.inquiry import Answer, Explained, Reach, Standing, Touched, told
@@ -39,7 +39,7 @@ def status_lines(found: Standing) -> str:
         newest = f", the newest of {stamp(place.newest)}" if place.newest else ""
         proven = f", proven complete until {stamp(place.verified_until)}" if place.verified_until else ""
         where = clean(f"{place.account or '(no account)'} {place.region or '(no region)'}")
-        lines.append(f"  {where}: {place.events:,} events{newest}{proven}")
+        lines.append(f"  {where}: {plural(place.events, 'event')}{newest}{proven}")
     if not found.coverage:
         lines.append("  no event: nothing can be said of this time")
     return "\n".join([*lines, *_gap_lines(found.gaps)])

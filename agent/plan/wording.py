@@ -229,7 +229,7 @@ def escalation(case: Case, escalate: Sequence[str]) -> str:
 
 def ageing(what: str, days: int) -> str:
     """While a review, or the way back, is waited for."""
-    return f"Reminder: {what} for {days} days."
+    return f"Reminder: {what} for {plural(days, 'day')}."
 
 
 def accepted(emergencies: Sequence[Emergency], after: Review | None, others: Sequence[Finding]) -> str:

@@ -246,7 +246,7 @@ def _broken(decision: object) -> str:
 
 def _notes(heading: str, coverage: Coverage) -> Iterator[str]:
     for note in (*coverage.gaps, *coverage.trail.gaps):
-        hidden = f" ({note.resources:,} resources)" if note.resources else ""
+        hidden = f" ({plural(note.resources, 'resource')})" if note.resources else ""
         yield f"{heading}: {clean(note.scope)}: {clean(note.why)}{hidden}"
 
 

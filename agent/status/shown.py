@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.clean import clean, percent
+from agent.clean import clean, percent, plural
 from agent.report.text import table
 
 Told = Mapping[str, Any]
@@ -103,7 +103,8 @@ def _trail_lines(told: Told) -> Iterator[str]:
         yield f"  and {len(more):,} more accounts and regions: `driftwarden trail status` has them"
     daemon = told["daemon"]
     if daemon and daemon["event_lag"] is not None:
-        yield f"  events: {daemon['events']:,} messages, the newest {daemon['event_lag']:.1f} s from event to case"
+        messages = plural(daemon["events"], "message")
+        yield f"  events: {messages}, the newest {daemon['event_lag']:.1f} s from event to case"
 
 
 def _outbox_line(box: Told) -> str:

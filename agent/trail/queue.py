@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from agent.clean import plural
 from agent.model import Gap, Scope
 from agent.trail.batch import shortened
 from agent.trail.source import EVERYWHERE
@@ -193,7 +194,7 @@ class Reading:
             failed += [f"{one.get('Code')} {one.get('Message', '')}".strip() for one in answer.get("Failed", ())]
         if not failed:
             return ()
-        why = f"{self.url}: {len(failed)} messages could not be deleted and will come again: {failed[0]}"
+        why = f"{self.url}: {plural(len(failed), 'message')} could not be deleted and will come again: {failed[0]}"
         return (Gap(EVERYWHERE, shortened(why)),)
 
     def keeps_dead_letters(self) -> bool:

@@ -294,7 +294,7 @@ def test_a_queue_that_is_not_there_and_a_message_that_stays_are_gaps(queue: Queu
     blobs, gaps, _ = read(feed)
     assert events(blobs) == [record()["eventID"]]
     assert [gap.why for gap in gaps] == [
-        f"{queue.url}: 1 messages could not be deleted and will come again: ReceiptHandleIsInvalid"
+        f"{queue.url}: 1 message could not be deleted and will come again: ReceiptHandleIsInvalid"
     ]
     denied = Troubled(queue.sqs, delete_message_batch=failing("AccessDenied"))
     queue.sqs.purge_queue(QueueUrl=queue.url)

@@ -180,7 +180,7 @@ def _old(every: Iterable[Matter], until: datetime) -> Iterable[dict[str, Any]]:
         if one.at(until) == "opened" and age > OLD and not one.case.grant:
             case = one.case
             yield _decision(
-                f"Open for {age.days} days",
+                f"Open for {plural(age.days, 'day')}",
                 case.key,
                 case.title,
                 who=", ".join(case.actors) or "nobody known",
