@@ -22,7 +22,9 @@ from agent.model import Gap, Snapshot, Trail
 from agent.resources import load as load_specs
 from agent.rules import RuleError, check_rules, load_rules
 from agent.run import install_key
+from agent.seal import ring
 from agent.store import StoreError, UnitSpec, connect
+from agent.upkeep.keys import belongs
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def _store(config: Config) -> Iterator[Check]:
     try:
         with connect(config.store_url()) as store:
             yield Check("store", "ok", store.database.name)
-        install_key(config.path(config.store.key))
+            path = config.path(config.store.key)
+            belongs(store, ring(install_key(path)), path)
     except (StoreError, ConfigError) as error:
         yield Check("store", "failed", str(error))
 

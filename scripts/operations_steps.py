@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONFIG = ETC / "driftwarden.toml"
 STORE = LIB / "driftwarden.db"
+KEY = LIB / "driftwarden.key"
 BACKUPS = LIB / "backups"
 KEYS = Path("/mnt/home")
 
@@ -164,14 +165,19 @@ def moved(t: Trial) -> None:
 
 
 def dropped(t: Trial) -> None:
-    """What is over goes, evidence when two people agree; the key is rotated"""
+    """What is over goes, evidence when two people agree; the key is rotated, and lost"""
     t.typed("as-driftwarden driftwarden db prune")
     for name in ("dana", "kim"):
         t.typed("driftwarden cases accept 'prune 2019-06-30'", by=name)
     t.typed("as-driftwarden driftwarden db prune --before 2019-06-30", says="evidence before 2019-06-30")
     t.typed("systemctl stop driftwarden")
+    older = KEY.read_bytes()
     t.typed("as-driftwarden driftwarden db rotate-key", says="2 keys")
     t.typed("as-driftwarden driftwarden db backup")
+    KEY.write_bytes(older)  # the new one is lost, before it has sealed anything
+    t.typed("as-driftwarden driftwarden db verify", code=1, says="has not the key")
+    t.typed("as-driftwarden driftwarden db rotate-key --lost", says="2 keys")
+    t.typed("as-driftwarden driftwarden db verify", says="Sound.")
     t.typed("systemctl start driftwarden")
 
 

@@ -37,18 +37,22 @@ def propose(stack: str | None, owner: str, approver: str, until: str, reason: st
     from agent.resources import load as load_specs
     from agent.rules import load_rules
     from agent.run import install_key
+    from agent.seal import ring
     from agent.store import connect
     from agent.tolerated.digests import digest_of, install_mark
     from agent.tolerated.editing import create
     from agent.tolerated.proposal import critical_of, own_names
     from agent.tolerated.proposal import propose as proposed
+    from agent.upkeep.keys import belongs
 
     with said():
         at = office(config)
         loaded, specs = at.config, load_specs()
         rules = load_rules([loaded.path(folder) for folder in loaded.rules.dirs])
-        key = install_key(loaded.path(loaded.store.key))
+        path = loaded.path(loaded.store.key)
+        key = install_key(path)
         with connect(loaded.store_url()) as store:
+            belongs(store, ring(key), path)
             findings = [one.finding for one in store.findings.open().values()]
         head = {"install": install_mark(key), "owner": owner, "approver": approver, "until": ends(until, at.now)}
         head |= {"reason": reason} if reason else {}

@@ -187,11 +187,13 @@ def prune_(before: str | None, config: str, output: str) -> None:
 
 
 @command.command("rotate-key", short_help="Put a new install key before the old ones.")
+@click.option("--lost", is_flag=True, help="The key of the store's values is lost: whatever is sealed will differ.")
 @CONFIG
-def rotate_key(config: str) -> None:
+def rotate_key(lost: bool, config: str) -> None:
     """Put a new install key before those there are, which stay: what they sealed is still recognised, and nothing
     differs for it. No daemon may run; make a backup afterwards.
     """
+    from agent.clean import plural
     from agent.store import StoreLock, connect
     from agent.upkeep.keys import rotate
 
@@ -200,11 +202,14 @@ def rotate_key(config: str) -> None:
         if not lock.acquire():
             fail("a daemon runs, and would go on with the old keys: stop it first (`systemctl stop driftwarden`)")
         path = loaded.path(loaded.store.key)
-        with store.exclusive("line"):
-            number = rotate(path)
-            store.ledger.append("key.rotated", {"keys": number}, datetime.now(UTC))
-        lock.release()
-    click.echo(f"{path}: {number} keys, the newest seals from now on. Make a backup: `driftwarden db backup`.")
+        try:
+            with store.exclusive("line"):
+                number = rotate(store, path, datetime.now(UTC), lost=lost)
+        finally:
+            lock.release()
+    click.echo(
+        f"{path}: {plural(number, 'key')}, the newest seals from now on. Make a backup: `driftwarden db backup`."
+    )
 
 
 @contextmanager

@@ -37,8 +37,10 @@ from agent.model import Case, Change, Finding, FindingId, Key, Trail
 from agent.people import known
 from agent.resources import Spec
 from agent.scan import Scan, scan
+from agent.seal import ring
 from agent.store import ScanCommit, ScanKind, Seen, Store, StoreError
 from agent.store.findings import Known as SeenBefore
+from agent.upkeep.keys import belongs
 
 _READINGS = 3  # a look is read again where a scan of the whole estate overtook it, so often
 
@@ -79,7 +81,9 @@ def scene(
     config: Config, means: Means, store: Store, keep: bool = True, progress: Progress = lambda _: None
 ) -> Iterator[Scene]:
     """Under the authority that is in force now; with `keep` it is written down that it is. Raises ConfigError."""
-    with in_force(config, store, datetime.now(UTC), keep=keep) as force:
+    now = datetime.now(UTC)
+    belongs(store, ring(means.key), config.path(config.store.key), now if keep else None)
+    with in_force(config, store, now, keep=keep) as force:
         signers = str(force.signers) if force.signers else ""
         authority = msgspec.structs.replace(force.authority, signers=signers)
         yield Scene(msgspec.structs.replace(force.config, authority=authority), means, store, force, progress)

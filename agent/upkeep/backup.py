@@ -18,7 +18,7 @@ from agent.config import Config
 from agent.store import Head, Store, StoreError
 from agent.upkeep import archive
 from agent.upkeep.archive import KEYS, STORE, Manifest, UpkeepError, on_disk
-from agent.upkeep.keys import install_key, is_unused, ring_of
+from agent.upkeep.keys import belongs, install_key, is_unused, ring_of
 
 _MOMENT = r"([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.tar"
 
@@ -73,7 +73,7 @@ def _key_file(path: Path, store: Store) -> Path:
     if is_unused(store):
         install_key(path)
     else:
-        ring_of(path)
+        belongs(store, ring_of(path), path)
     return path
 
 

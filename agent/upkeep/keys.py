@@ -1,14 +1,18 @@
-"""The install keys: the file they stand in, made on first use, and rotated by putting a new one first.
+"""The install keys: the file they stand in, made on first use, rotated by putting a new one first, and known again.
 
 Hides the file's two forms. One key is its 32 bytes, as it ever was. Several are a text: a line that says so, and each
-key in hexadecimal, the newest first (`agent.seal.RING`).
+key in hexadecimal, the newest first (`agent.seal.RING`). And hides that the store knows its newest key by a
+fingerprint: under another one everything sealed would differ, and nothing would say why.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -19,6 +23,8 @@ from agent.store import Store, schema
 from agent.upkeep.archive import owned_as, synced
 
 KEY_BYTES = 32
+NAME = "install.key"
+"""Setting: the fingerprint of the key that the store's newest seals are under."""
 
 
 def install_key(path: Path) -> bytes:
@@ -55,11 +61,49 @@ def is_unused(store: Store) -> bool:
         return not any(connection.execute(select(table.c[0]).limit(1)).first() for table in tables)
 
 
-def rotate(path: Path) -> int:
-    """Puts a new key before those that are there; gives how many there are now. Raises ConfigError."""
-    keys = (os.urandom(KEY_BYTES), *ring_of(path))
+def belongs(store: Store, keys: tuple[bytes, ...], path: Path, now: datetime | None = None) -> None:
+    """Sees that the keys of the file, newest first, have that of the store's newest seals; with `now` those are under
+    the newest of them from then on.
+
+    A store that knows of none yet takes any. Raises ConfigError and StoreError.
+    """
+    if missing := _missing(store, keys):
+        raise ConfigError(
+            f"{path}: has not the key {missing} that this store's sensitive values are sealed under: all of them would "
+            "differ. Put the file back from a backup or another machine: docs/operations.md#the-install-key-is-lost"
+        )
+    if now is not None:
+        last, newest = store.settings.last(NAME), fingerprint(keys[0])
+        if last is None or last.body != newest:
+            store.settings.keep(NAME, newest, now, ())
+
+
+def fingerprint(key: bytes) -> str:
+    """What tells one key from others, and nothing else of it."""
+    return hmac.new(key, b"driftwarden install key", hashlib.sha256).hexdigest()[:16]
+
+
+def rotate(store: Store, path: Path, now: datetime, *, lost: bool = False) -> int:
+    """Puts a new key before those that are there, and tells the ledger; gives how many there are now.
+
+    The key of the store's values must be among them; with `lost` it must not. Raises ConfigError and StoreError.
+    """
+    before = () if lost and not path.exists() else ring_of(path)
+    if not lost:
+        belongs(store, before, path)
+    elif before and not _missing(store, before):
+        raise ConfigError(f"{path}: the key of this store's values is there: leave --lost out")
+    keys = (os.urandom(KEY_BYTES), *before)
     put(path, keys)
+    event = "key.lost" if lost else "key.rotated", {"keys": len(keys)}
+    store.settings.keep(NAME, fingerprint(keys[0]), now, [event])
     return len(keys)
+
+
+def _missing(store: Store, keys: tuple[bytes, ...]) -> str:
+    """The fingerprint of the key of the store's newest seals, if it is none of these."""
+    last = store.settings.last(NAME)
+    return "" if last is None or last.body in map(fingerprint, keys) else last.body
 
 
 def merged(path: Path, others: tuple[bytes, ...]) -> int:

@@ -14,7 +14,7 @@ from agent.store import Head, Store, connect, versions
 from agent.upkeep import archive
 from agent.upkeep.against_ledger import Evidence
 from agent.upkeep.archive import KEYS, STORE, UpkeepError
-from agent.upkeep.keys import is_unused, ring_of
+from agent.upkeep.keys import belongs, is_unused, ring_of
 
 _FAULTS = 20
 
@@ -52,7 +52,9 @@ def verify(store: Store, key: Path | None = None, head: Head | None = None) -> V
         told.append("install keys: none yet, and nothing that they would seal; the first scan or backup makes them")
     elif key is not None:
         try:
-            told.append(f"install keys: {len(ring_of(key))}")
+            keys = ring_of(key)
+            belongs(store, keys, key)
+            told.append(f"install keys: {len(keys)}")
         except ConfigError as error:
             faults.append(str(error))
     return Verified(tuple(faults[:_FAULTS]), tuple(told), chain.head)

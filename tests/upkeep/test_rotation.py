@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from agent.resources import load as load_specs
 from agent.seal import RING, known_before, newest, renewed, ring, seal
 from agent.store import StoreLock, connect
 from agent.tolerated.digests import digest_of, digests_of, install_marks
-from agent.upkeep.keys import install_key, merged, ring_of, rotate
+from agent.upkeep.keys import fingerprint, install_key, merged, ring_of, rotate
+from agent.upkeep.verify import verify
 
+NOW = datetime(2031, 3, 1, tzinfo=UTC)
 SECRET = "hunter2-canary"
 TOKEN = [[{"type": "get_attr", "value": "tags"}, {"type": "index", "value": {"value": "Token", "type": "string"}}]]
 
@@ -100,6 +103,56 @@ def test_no_rotation_under_a_daemon(estate: Estate) -> None:
     assert (estate.folder / "driftwarden.key").read_bytes() == before
 
 
+@pytest.fixture
+def secret(estate: Estate) -> Estate:
+    """Scanned once: what it knows is a queue's tag that only state knows, as a secret."""
+    its = queue(tags={"Token": SECRET}, tags_all={"Token": SECRET})
+    its["instances"][0]["sensitive_attributes"] = TOKEN
+    (estate.folder / "shop" / "terraform.tfstate").write_text(json.dumps(state(its, role(), bucket())))
+    with estate.recorder.paused():
+        estate.client("ops", "sqs").tag_queue(QueueUrl=estate.queue_url, Tags={"Token": SECRET})
+    assert estate.scan().scan.status == "clean"
+    return estate
+
+
+def test_a_lost_key_stops_all_until_it_is_back(secret: Estate) -> None:
+    """A new one in its place would make everything sealed differ, and nothing would say why."""
+    path = secret.folder / "driftwarden.key"
+    first = path.read_bytes()
+    path.unlink()
+    said = f"{path.name}: has not the key {fingerprint(first)}"
+    # The first of them makes a new file, as for a store that is new; that changes nothing for the others.
+    upkeep = ("db verify", "db backup --to here", "db rotate-key")
+    for command in ("scan --dry-run", "scan", "check", "trail import trail", *upkeep):
+        done = secret.driftwarden(*command.split())
+        assert done.returncode in (1, 2, 3), command
+        assert said in done.stdout + done.stderr, command
+    path.write_bytes(first)
+    assert secret.scan().scan.status == "clean"
+    refused = secret.driftwarden("db", "rotate-key", "--lost")
+    assert (refused.returncode, "is there: leave --lost out" in refused.stderr) == (2, True)
+    rotated(secret)
+    path.write_bytes(first)  # an older copy: another machine's, say
+    with pytest.raises(ConfigError, match=r"driftwarden\.key: has not the key "):
+        secret.scan()
+
+
+def test_a_key_that_nobody_has_any_more(secret: Estate) -> None:
+    """What was sealed under it cannot be told from what was changed: it differs, and the ledger says since when."""
+    path = secret.folder / "driftwarden.key"
+    first = path.read_bytes()
+    path.unlink()
+    assert secret.driftwarden("db", "rotate-key", "--lost").returncode == 0
+    (finding,) = secret.scan().scan.findings
+    assert [(one.attribute, one.basis) for one in finding.drifts] == [("tags_all", "unset")]
+    path.write_bytes(first)  # a copy turns up, of before the loss
+    assert secret.driftwarden("db", "rotate-key", "--lost").returncode == 0
+    assert secret.scan().scan.findings == ()
+    with connect(load(secret.config).store_url()) as store:
+        assert [one.body for one in store.ledger.of("key.lost")] == [{"keys": 1}, {"keys": 2}]
+        assert verify(store, path).sound
+
+
 # --- keys ----------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +160,8 @@ def test_a_key_files_two_forms(tmp_path: Path) -> None:
     path = tmp_path / "key"
     first = install_key(path)
     assert (len(first), ring(first)) == (32, (first,))
-    assert rotate(path) == 2
+    with connect(f"sqlite:///{tmp_path}/store.db") as store:
+        assert rotate(store, path, NOW) == 2
     content = install_key(path)
     assert content.startswith(RING)
     assert ring_of(path)[1:] == (first,)
@@ -142,8 +196,11 @@ def test_a_key_file_that_is_none(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_key_is_not_made_where_one_must_be(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="it holds the install keys: restore it from a backup"):
-        rotate(tmp_path / "key")
+    with (
+        connect(f"sqlite:///{tmp_path}/store.db") as store,
+        pytest.raises(ConfigError, match="it holds the install keys: restore it from a backup"),
+    ):
+        rotate(store, tmp_path / "key", NOW)
     assert not (tmp_path / "key").exists()
 
 
