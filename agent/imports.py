@@ -19,11 +19,10 @@ from agent.gather import declared_side
 from agent.ingest import ingest
 from agent.model import Gap, Snapshot
 from agent.resources import load as load_specs
-from agent.run import install_key
 from agent.seal import ring
 from agent.store import connect
 from agent.trail import files
-from agent.upkeep.keys import belongs
+from agent.upkeep.keys import belongs, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,9 @@ class Imported:
 def import_files(config: Config, path: Path) -> Imported:
     """Reads the files at `path` into the store. Raises ConfigError and StoreError; what cannot be read is a gap."""
     specs, sessions, now = load_specs(), Sessions(config), datetime.now(UTC)
-    path_of_key = config.path(config.store.key)
-    key = install_key(path_of_key)
+    key = key_of(config)
     with connect(config.store_url()) as store, ThreadPoolExecutor(1) as pool:
-        belongs(store, ring(key), path_of_key, now)
+        belongs(store, ring(key), config.path(config.store.key), now)
         collector = Collector(config, sessions, specs, key, now, pool, config.path(config.store.cache))
         planned = units(config, sessions, specs)
         sides = [collector.run(one) for one in planned.units if one.kind == "declared"]

@@ -21,10 +21,9 @@ from agent.gather import CALL_THREADS
 from agent.model import Gap, Snapshot, Trail
 from agent.resources import load as load_specs
 from agent.rules import RuleError, check_rules, load_rules
-from agent.run import install_key
 from agent.seal import ring
 from agent.store import StoreError, UnitSpec, connect
-from agent.upkeep.keys import belongs
+from agent.upkeep.keys import belongs, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ def _store(config: Config) -> Iterator[Check]:
     try:
         with connect(config.store_url()) as store:
             yield Check("store", "ok", store.database.name)
-            path = config.path(config.store.key)
-            belongs(store, ring(install_key(path)), path)
+            belongs(store, ring(key_of(config)), config.path(config.store.key))
     except (StoreError, ConfigError) as error:
         yield Check("store", "failed", str(error))
 

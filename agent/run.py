@@ -33,7 +33,7 @@ from agent.resources import load as load_specs
 from agent.rules import RuleError, load_rules, ruleset_sha256, staged
 from agent.store import Fenced, Store, StoreError, connect, schedules
 from agent.trail.coverage import CONTROLS
-from agent.upkeep.keys import KEY_BYTES, install_key
+from agent.upkeep.keys import KEY_BYTES, install_key, key_of
 
 __all__ = ["KEY_BYTES", "Done", "TrailUnreadError", "install_key", "means_of", "polled", "run", "run_look"]
 
@@ -86,7 +86,7 @@ def means_of(config: Config, *, with_rules: bool = True) -> Means:
         ruleset_sha256(rules),
         ticketing.open_systems(config),
         load_specs(),
-        install_key(config.path(config.store.key)),
+        key_of(config),
         sessions,
         read_people(config, sessions, started),
         started,

@@ -36,23 +36,21 @@ def propose(stack: str | None, owner: str, approver: str, until: str, reason: st
     exposure, identity, the trail, keys, the agent's own) is left out: it must be answered for."""
     from agent.resources import load as load_specs
     from agent.rules import load_rules
-    from agent.run import install_key
     from agent.seal import ring
     from agent.store import connect
     from agent.tolerated.digests import digest_of, install_mark
     from agent.tolerated.editing import create
     from agent.tolerated.proposal import critical_of, own_names
     from agent.tolerated.proposal import propose as proposed
-    from agent.upkeep.keys import belongs
+    from agent.upkeep.keys import belongs, key_of
 
     with said():
         at = office(config)
         loaded, specs = at.config, load_specs()
         rules = load_rules([loaded.path(folder) for folder in loaded.rules.dirs])
-        path = loaded.path(loaded.store.key)
-        key = install_key(path)
+        key = key_of(loaded)
         with connect(loaded.store_url()) as store:
-            belongs(store, ring(key), path)
+            belongs(store, ring(key), loaded.path(loaded.store.key))
             findings = [one.finding for one in store.findings.open().values()]
         head = {"install": install_mark(key), "owner": owner, "approver": approver, "until": ends(until, at.now)}
         head |= {"reason": reason} if reason else {}
@@ -76,13 +74,13 @@ def propose(stack: str | None, owner: str, approver: str, until: str, reason: st
 def approve(file: Path, key: Path | None, config: str) -> None:
     """Approve FILE as it stands now with your SSH signature. Commit it afterwards: any change ends the approval."""
     from agent.config import duration
-    from agent.run import install_key
     from agent.tolerated.approving import approve_baseline
     from agent.tolerated.digests import install_marks
+    from agent.upkeep.keys import key_of
 
     with said():
         at = office(config)
-        marks = install_marks(install_key(at.config.path(at.config.store.key)))
+        marks = install_marks(key_of(at.config))
         longest = duration(at.config.baseline.longest)
         found = approve_baseline(file, longest, at.approvals, marks, key_file(key), at.now)
     click.echo(f"{file}: {len(found.entries)} differences are approved until {found.until:%Y-%m-%d}")
@@ -97,15 +95,15 @@ def list_(config: str, output: str) -> None:
     Exit codes: 0, 2 misuse, 3 something is wrong with a file.
     """
     from agent.config import duration
-    from agent.run import install_key
     from agent.tolerated.baseline import read
     from agent.tolerated.digests import install_marks
     from agent.tolerated.shown import baseline_rows
+    from agent.upkeep.keys import key_of
 
     with said():
         at = office(config)
         folder, longest = at.config.path(at.config.baseline.dir), duration(at.config.baseline.longest)
-        marks = install_marks(install_key(at.config.path(at.config.store.key)))
+        marks = install_marks(key_of(at.config))
         found = read(folder, longest, at.approvals, at.now, marks)
         rows = baseline_rows(found.files, uses_of(at.config), at.now)
     tell(rows, found.problems, output, f"No baseline in {folder}.")

@@ -117,6 +117,7 @@ def restore_(backup: Path, agreed: Path | None, old_keys_lost: bool, config: str
     """Put BACKUP in the place of the store. Two admins must have accepted 'restore SHA256' (`driftwarden cases
     accept`) within a day, and no daemon may run. What was there stays beside it, and the ledger says what was done.
     """
+    from agent.clean import plural
     from agent.collect import Sessions, read_people
     from agent.upkeep import restore
 
@@ -132,7 +133,10 @@ def restore_(backup: Path, agreed: Path | None, old_keys_lost: bool, config: str
         lost = "cannot be told" if done.behind is None else f"{done.behind:,}"
         click.echo(f"What was there is {done.replaced}; events of its ledger that were left behind: {lost}.")
     if done.keys:
-        click.echo(f"{done.keys} install keys of the backup were added to the key file.")
+        click.echo(f"{plural(done.keys, 'install key')} of the backup added to the key file.")
+    if done.unknown:
+        told = "which neither the key file nor the backup has: docs/operations.md#the-install-key-is-lost"
+        click.echo(f"Nothing is scanned yet: its values are sealed under the key {done.unknown}, {told}")
 
 
 @command.command("agree", short_help="Agree to a restore, in a file.")

@@ -214,7 +214,7 @@ class Totals:
                 self._observe(_DETECT, at - change.time.value)
 
     def _known(self, event_ids: Iterable[str]) -> bool:
-        """Whether a change with one of these events was counted. A call that is repeated has more of them each time."""
+        """Whether a change with one of these events was counted: copies of a call, in other accounts, arrive later."""
         digests = {_digest(one) for one in event_ids}
         counted = not digests.isdisjoint(self._seen)
         self._seen |= digests

@@ -80,7 +80,10 @@ class Scene:
 def scene(
     config: Config, means: Means, store: Store, keep: bool = True, progress: Progress = lambda _: None
 ) -> Iterator[Scene]:
-    """Under the authority that is in force now; with `keep` it is written down that it is. Raises ConfigError."""
+    """Under the authority that is in force now; with `keep` it is written down that it is, and which install key is.
+
+    Raises StoreError and ConfigError, also for the install key of another store.
+    """
     now = datetime.now(UTC)
     belongs(store, ring(means.key), config.path(config.store.key), now if keep else None)
     with in_force(config, store, now, keep=keep) as force:

@@ -109,6 +109,20 @@ class Settings:
             row = connection.execute(query).one_or_none()
         return None if row is None else Setting(row.at, row.body)
 
+    def replace(
+        self, name: str, last: Setting | None, body: str, at: datetime, events: Sequence[tuple[str, Body]]
+    ) -> bool:
+        """As `keep`, if `last` is still what is in force; whether it was. Raises StoreError."""
+        with self.database.write() as connection:
+            lock(connection)  # whoever keeps a setting takes it too
+            query = select(_settings).where(_settings.c.name == name).order_by(_settings.c.seq.desc()).limit(1)
+            row = connection.execute(query).one_or_none()
+            if (None if row is None else Setting(row.at, row.body)) != last:
+                return False
+            append(connection, events, at)
+            connection.execute(_settings.insert(), {"name": name, "at": at, "body": body})
+        return True
+
     def keep(self, name: str, body: str, at: datetime, events: Sequence[tuple[str, Body]]) -> None:
         """Puts a text (ASCII) into force, in one transaction with the ledger's events of it. Raises StoreError."""
         with self.database.write() as connection:

@@ -17,14 +17,28 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from agent.config import ConfigError
+from agent.config import Config, ConfigError
 from agent.seal import ring, ring_text
-from agent.store import Store, schema
+from agent.store import Store, StoreError, connect, schema
 from agent.upkeep.archive import owned_as, synced
 
 KEY_BYTES = 32
 NAME = "install.key"
-"""Setting: the fingerprint of the key that the store's newest seals are under."""
+"""Setting: the fingerprint of the key that new values of the store are sealed under."""
+_LOST = "docs/operations.md#the-install-key-is-lost"
+
+
+def key_of(config: Config) -> bytes:
+    """The keys of the configuration's store, as `agent.seal` takes them; made where nothing is sealed in it yet.
+
+    Raises ConfigError and StoreError.
+    """
+    path = config.path(config.store.key)
+    if not path.exists():
+        with connect(config.store_url()) as store:
+            if not is_unused(store):
+                ring_of(path)
+    return install_key(path)
 
 
 def install_key(path: Path) -> bytes:
@@ -47,7 +61,8 @@ def ring_of(path: Path) -> tuple[bytes, ...]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; it holds the install keys: restore it from a backup") from None
+        why = f"{path}: {error.strerror}; it holds the install keys: put it back from a backup: {_LOST}"
+        raise ConfigError(why) from None
     return _checked(content, path)
 
 
@@ -62,20 +77,32 @@ def is_unused(store: Store) -> bool:
 
 
 def belongs(store: Store, keys: tuple[bytes, ...], path: Path, now: datetime | None = None) -> None:
-    """Sees that the keys of the file, newest first, have that of the store's newest seals; with `now` those are under
-    the newest of them from then on.
+    """Sees that the keys of the file, newest first, have the one that the store's values are sealed under by now; with
+    `now` it is the newest of them from then on, and the ledger tells of one that takes the place of another.
 
-    A store that knows of none yet takes any. Raises ConfigError and StoreError.
+    A store that knows of none yet, or in which nothing is sealed, takes any. Raises ConfigError and StoreError.
     """
-    if missing := _missing(store, keys):
+    if missing := strange(store, keys):
         raise ConfigError(
             f"{path}: has not the key {missing} that this store's sensitive values are sealed under: all of them would "
-            "differ. Put the file back from a backup or another machine: docs/operations.md#the-install-key-is-lost"
+            f"differ. Put the file back from a backup or another machine: {_LOST}"
         )
-    if now is not None:
-        last, newest = store.settings.last(NAME), fingerprint(keys[0])
-        if last is None or last.body != newest:
-            store.settings.keep(NAME, newest, now, ())
+    if now is None:
+        return
+    last, newest = store.settings.last(NAME), fingerprint(keys[0])
+    if last is not None and last.body == newest:
+        return
+    event = "key.rotated", {"keys": len(keys), "newest": newest}
+    if not store.settings.replace(NAME, last, newest, now, () if last is None else (event,)):
+        belongs(store, keys, path, now)  # another process was first: a rotation, perhaps
+
+
+def strange(store: Store, keys: tuple[bytes, ...]) -> str:
+    """The fingerprint of the key that is in force for the store, if it is none of these; empty: all is well."""
+    last = store.settings.last(NAME)
+    if last is None or last.body in map(fingerprint, keys) or is_unused(store):
+        return ""
+    return last.body
 
 
 def fingerprint(key: bytes) -> str:
@@ -86,24 +113,38 @@ def fingerprint(key: bytes) -> str:
 def rotate(store: Store, path: Path, now: datetime, *, lost: bool = False) -> int:
     """Puts a new key before those that are there, and tells the ledger; gives how many there are now.
 
-    The key of the store's values must be among them; with `lost` it must not. Raises ConfigError and StoreError.
+    The key of the store's values must be among them; with `lost` it must not, and a file that holds no keys is put
+    aside. Raises ConfigError and StoreError.
     """
-    before = () if lost and not path.exists() else ring_of(path)
+    before = _left(path, now) if lost else ring_of(path)
     if not lost:
         belongs(store, before, path)
-    elif before and not _missing(store, before):
+    elif before and store.settings.last(NAME) is not None and not strange(store, before):
         raise ConfigError(f"{path}: the key of this store's values is there: leave --lost out")
     keys = (os.urandom(KEY_BYTES), *before)
     put(path, keys)
-    event = "key.lost" if lost else "key.rotated", {"keys": len(keys)}
-    store.settings.keep(NAME, fingerprint(keys[0]), now, [event])
+    newest = fingerprint(keys[0])
+    event = "key.lost" if lost else "key.rotated", {"keys": len(keys), "newest": newest}
+    try:
+        store.settings.keep(NAME, newest, now, [event])
+    except StoreError as error:
+        after = "type this again" if lost else "the next scan tells the ledger"
+        raise StoreError(f"{path} has a new key, and the store does not know yet ({after}): {error}") from error
     return len(keys)
 
 
-def _missing(store: Store, keys: tuple[bytes, ...]) -> str:
-    """The fingerprint of the key of the store's newest seals, if it is none of these."""
-    last = store.settings.last(NAME)
-    return "" if last is None or last.body in map(fingerprint, keys) else last.body
+def _left(path: Path, now: datetime) -> tuple[bytes, ...]:
+    """The keys of a file that may be gone, or hold none: then it is kept under another name. Raises ConfigError."""
+    try:
+        content = path.read_bytes()
+        with contextlib.suppress(ConfigError):
+            return _checked(content, path)
+        path.rename(path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    return ()
 
 
 def merged(path: Path, others: tuple[bytes, ...]) -> int:
@@ -155,7 +196,7 @@ def _checked(content: bytes, path: Path) -> tuple[bytes, ...]:
     try:
         keys = ring(content)
     except ValueError as error:
-        raise ConfigError(f"{path}: not an install key: {error}") from None
+        raise ConfigError(f"{path}: not an install key: {error}; see {_LOST}") from None
     if len(keys[0]) < KEY_BYTES:
-        raise ConfigError(f"{path}: not an install key: {len(keys[0])} bytes instead of {KEY_BYTES}")
+        raise ConfigError(f"{path}: not an install key: {len(keys[0])} bytes instead of {KEY_BYTES}; see {_LOST}")
     return keys

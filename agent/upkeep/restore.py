@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -21,7 +22,7 @@ from agent.store.ledger import RESTORED
 from agent.upkeep import archive
 from agent.upkeep.agreement import Asked, agreement
 from agent.upkeep.archive import KEYS, STORE, Manifest, UpkeepError, on_disk
-from agent.upkeep.keys import merged, ring_of
+from agent.upkeep.keys import merged, ring_of, strange
 from agent.upkeep.replace import held
 from agent.upkeep.verify import verify
 
@@ -41,6 +42,8 @@ class Restored:
     """Events of the replaced ledger that the new one does not have; None: it could not be read."""
     keys: int
     """Install keys that were added to the key file."""
+    unknown: str
+    """Fingerprint of the key that its values are sealed under, where neither the key file nor the backup has it."""
 
 
 def restore(
@@ -73,6 +76,8 @@ def restore(
             _sound(store, file, manifest)
             asked = Asked(config, target, people, f"restore {sha256}", now)
             said = agreement(asked, store, agreed, old_keys_lost=old_keys_lost)
+            rings = (ring_of(one) for one in (config.path(config.store.key), work / KEYS) if one.exists())
+            unknown = strange(store, tuple(chain.from_iterable(rings)))
         with held(target) as old:
             before = old.head if said.in_store else None
             body = {
@@ -90,7 +95,7 @@ def restore(
             keys = _keys(config, work / KEYS)
             replaced = old.replace(copy, now)
     behind = None if before is None else max(before.seq - manifest.head.seq, 0)
-    return Restored(manifest, said.by, said.signed, replaced, behind, keys)
+    return Restored(manifest, said.by, said.signed, replaced, behind, keys, unknown)
 
 
 def _file_of(config: Config) -> Path:

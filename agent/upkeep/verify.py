@@ -14,7 +14,7 @@ from agent.store import Head, Store, connect, versions
 from agent.upkeep import archive
 from agent.upkeep.against_ledger import Evidence
 from agent.upkeep.archive import KEYS, STORE, UpkeepError
-from agent.upkeep.keys import belongs, is_unused, ring_of
+from agent.upkeep.keys import fingerprint, is_unused, ring_of, strange
 
 _FAULTS = 20
 
@@ -53,8 +53,9 @@ def verify(store: Store, key: Path | None = None, head: Head | None = None) -> V
     elif key is not None:
         try:
             keys = ring_of(key)
-            belongs(store, keys, key)
-            told.append(f"install keys: {len(keys)}")
+            if missing := strange(store, keys):
+                faults.append(f"install keys: none of them is {missing}, which sensitive values are sealed under")
+            told.append(f"install keys: {len(keys)}, newest first {', '.join(map(fingerprint, keys))}")
         except ConfigError as error:
             faults.append(str(error))
     return Verified(tuple(faults[:_FAULTS]), tuple(told), chain.head)
@@ -75,7 +76,7 @@ def verify_backup(file: Path, head: Head | None = None) -> Verified:
     made = (
         f"backup of {manifest.made_at:%Y-%m-%d %H:%M} UTC, estate {manifest.estate}, by driftwarden {manifest.version}"
     )
-    keys = () if key else ("it holds no install keys: without them sealed values and baselines match nothing",)
+    keys = () if key else ("it holds no install keys: its store is not scanned without them",)
     return Verified(found.faults, (made, f"SHA-256 {sha256}", *keys, *found.told), found.head)
 
 

@@ -367,7 +367,7 @@ def test_a_ticket_that_is_not_valid_for_the_change_covers_nothing(
     assert totals.samples()["driftwarden_unauthorised_changes_total"][ACCOUNT, "production"] == 2
 
 
-def test_a_call_that_is_repeated_is_counted_once(store: Store) -> None:
+def test_a_call_whose_copies_arrive_later_is_counted_once(store: Store) -> None:
     totals = Totals(store)
     totals.advance()
     name = "driftwarden_unauthorised_changes_total"

@@ -132,7 +132,8 @@ def test_a_standing_change_is_approved_the_same_way(folder: Path, keys: Path) ->
 
 
 def seen(folder: Path, *findings: Finding) -> None:
-    """Findings of a scan that ended."""
+    """Findings of a scan that ended; it made the install key."""
+    install_key(folder / "driftwarden.key")
     with connect(f"sqlite:///{folder}/driftwarden.db") as store:
         store.scans.begin("run-1", NOW, "config", "rules")
         kept = ScanCommit("run-1", NOW, "violations", b"{}", seen=tuple(Seen(one) for one in findings))

@@ -25,6 +25,7 @@ from agent.seal import ring
 from agent.store import ScanCommit, StoreError, StoreLock, connect
 from agent.upkeep import UpkeepError, backup, restore, verify, verify_backup
 from agent.upkeep.archive import KEYS, STORE, digest_of
+from agent.upkeep.keys import fingerprint
 
 
 def utc() -> datetime:
@@ -421,8 +422,8 @@ def test_a_store_that_was_just_made_is_backed_up_with_keys_of_its_own(place: Pla
         done = backup(place.config, store)
     found = verify_backup(done.file)
     assert found.sound, found.faults
-    assert "install keys: 1" in found.told
     keys = (place.folder / "driftwarden.key").read_bytes()
+    assert f"install keys: 1, newest first {fingerprint(keys)}" in found.told
     (place.folder / "driftwarden.db").unlink()
     (place.folder / "driftwarden.key").unlink()
     restore(place.config, done.file, Directory(), utc())
@@ -432,7 +433,7 @@ def test_a_store_that_was_just_made_is_backed_up_with_keys_of_its_own(place: Pla
 def test_keys_that_were_lost_are_not_made_anew_by_a_backup(place: Place) -> None:
     (place.folder / "driftwarden.key").unlink()
     with place.store() as store:
-        with pytest.raises(ConfigError, match="restore it from a backup"):
+        with pytest.raises(ConfigError, match="put it back from a backup"):
             backup(place.config, store)
         assert not verify(store, place.folder / "driftwarden.key").sound
     assert not (place.folder / "driftwarden.key").exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,10 @@ from agent.config import ConfigError, load
 from agent.model import Drift, Key, Secret
 from agent.resources import load as load_specs
 from agent.seal import RING, known_before, newest, renewed, ring, seal
-from agent.store import StoreLock, connect
+from agent.store import StoreError, StoreLock, connect
+from agent.store.declarations import Settings
 from agent.tolerated.digests import digest_of, digests_of, install_marks
-from agent.upkeep.keys import fingerprint, install_key, merged, ring_of, rotate
+from agent.upkeep.keys import NAME, belongs, fingerprint, install_key, merged, put, ring_of, rotate
 from agent.upkeep.verify import verify
 
 NOW = datetime(2031, 3, 1, tzinfo=UTC)
@@ -119,18 +121,22 @@ def test_a_lost_key_stops_all_until_it_is_back(secret: Estate) -> None:
     """A new one in its place would make everything sealed differ, and nothing would say why."""
     path = secret.folder / "driftwarden.key"
     first = path.read_bytes()
-    path.unlink()
-    said = f"{path.name}: has not the key {fingerprint(first)}"
-    # The first of them makes a new file, as for a store that is new; that changes nothing for the others.
+    strange = f"is {fingerprint(first)}, which|has not the key {fingerprint(first)} that"
     upkeep = ("db verify", "db backup --to here", "db rotate-key")
-    for command in ("scan --dry-run", "scan", "check", "trail import trail", *upkeep):
-        done = secret.driftwarden(*command.split())
-        assert done.returncode in (1, 2, 3), command
-        assert said in done.stdout + done.stderr, command
-    path.write_bytes(first)
+    for content, said in ((b"", "it holds the install keys: put it back"), (b"x" * 32, strange)):
+        path.unlink()
+        if content:
+            path.write_bytes(content)  # another estate's, say
+        for command in ("scan --dry-run", "scan", "check", "trail import trail", *upkeep):
+            done = secret.driftwarden(*command.split())
+            assert done.returncode in (1, 2, 3), command
+            assert re.search(said, done.stdout + done.stderr), command
+        assert (path.read_bytes() if path.exists() else b"") == content
+        path.write_bytes(first)
     assert secret.scan().scan.status == "clean"
     refused = secret.driftwarden("db", "rotate-key", "--lost")
     assert (refused.returncode, "is there: leave --lost out" in refused.stderr) == (2, True)
+    assert fingerprint(first) in secret.driftwarden("db", "verify").stdout
     rotated(secret)
     path.write_bytes(first)  # an older copy: another machine's, say
     with pytest.raises(ConfigError, match=r"driftwarden\.key: has not the key "):
@@ -141,16 +147,74 @@ def test_a_key_that_nobody_has_any_more(secret: Estate) -> None:
     """What was sealed under it cannot be told from what was changed: it differs, and the ledger says since when."""
     path = secret.folder / "driftwarden.key"
     first = path.read_bytes()
-    path.unlink()
+    path.write_bytes(first[:17])
+    assert secret.driftwarden("scan").stderr.count("17 bytes instead of 32; see docs/operations.md") == 1
     assert secret.driftwarden("db", "rotate-key", "--lost").returncode == 0
+    (aside,) = secret.folder.glob("driftwarden.key.damaged-*")
+    assert aside.read_bytes() == first[:17]
     (finding,) = secret.scan().scan.findings
     assert [(one.attribute, one.basis) for one in finding.drifts] == [("tags_all", "unset")]
     path.write_bytes(first)  # a copy turns up, of before the loss
     assert secret.driftwarden("db", "rotate-key", "--lost").returncode == 0
     assert secret.scan().scan.findings == ()
     with connect(load(secret.config).store_url()) as store:
-        assert [one.body for one in store.ledger.of("key.lost")] == [{"keys": 1}, {"keys": 2}]
+        newest = fingerprint(ring_of(path)[0])
+        told = [one.body for one in store.ledger.of("key.lost")]
+        assert [one["keys"] for one in told] == [1, 2]
+        assert told[1]["newest"] == newest
         assert verify(store, path).sound
+        # Put first by hand, or by a rotation that died before it told: the next scan tells.
+        put(path, (b"y" * 32, *ring_of(path)))
+    assert secret.scan().scan.findings == ()
+    with connect(load(secret.config).store_url()) as store:
+        assert [one.body for one in store.ledger.of("key.rotated")] == [{"keys": 3, "newest": fingerprint(b"y" * 32)}]
+
+
+def test_a_restore_says_that_its_keys_are_not_there(secret: Estate) -> None:
+    path = secret.folder / "driftwarden.key"
+    first = path.read_bytes()
+    assert secret.driftwarden("db", "backup", "--to", "with").returncode == 0
+    assert secret.driftwarden("db", "backup", "--to", "without", "--without-keys").returncode == 0
+    path.write_bytes(b"x" * 32)
+    (without,) = (secret.folder / "without").iterdir()
+    done = secret.driftwarden("db", "restore", str(without))
+    assert (done.returncode, f"sealed under the key {fingerprint(first)}, which neither" in done.stdout) == (0, True)
+    (whole,) = (secret.folder / "with").iterdir()
+    done = secret.driftwarden("db", "restore", str(whole))
+    assert (done.returncode, "1 install key of the backup added" in done.stdout) == (0, True)
+    assert "Nothing is scanned" not in done.stdout
+    assert secret.scan().scan.findings == ()
+
+
+def test_any_key_does_for_a_store_in_which_nothing_is_sealed(tmp_path: Path) -> None:
+    with connect(f"sqlite:///{tmp_path}/store.db") as store:
+        for key in (b"a" * 32, b"b" * 32):
+            belongs(store, (key,), tmp_path / "key", NOW)
+        store.scans.begin("one", NOW, "", "")
+        with pytest.raises(ConfigError, match=f"has not the key {fingerprint(b'b' * 32)} that"):
+            belongs(store, (b"a" * 32,), tmp_path / "key", NOW)
+        belongs(store, (b"a" * 32, b"b" * 32), tmp_path / "key", NOW)
+        rows = store.settings.last(NAME)
+        assert rows is not None
+        assert rows.body == fingerprint(b"a" * 32)
+        # Two at once: who comes second looks again.
+        assert not store.settings.replace(NAME, None, "late", NOW, ())
+        assert store.settings.last(NAME) == rows
+
+
+def test_a_rotation_that_the_store_does_not_take_says_what_became_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("disk full")
+
+    install_key(tmp_path / "key")
+    monkeypatch.setattr(Settings, "keep", full)
+    with connect(f"sqlite:///{tmp_path}/store.db") as store:
+        for lost, then in ((False, "the next scan tells the ledger"), (True, "type this again")):
+            with pytest.raises(StoreError, match=rf"key has a new key, and .* \({then}\): disk full"):
+                rotate(store, tmp_path / "key", NOW, lost=lost)
+    assert len(ring_of(tmp_path / "key")) == 3
 
 
 # --- keys ----------------------------------------------------------------------------------------------------
@@ -198,7 +262,7 @@ def test_a_key_file_that_is_none(tmp_path: Path, content: bytes) -> None:
 def test_a_key_is_not_made_where_one_must_be(tmp_path: Path) -> None:
     with (
         connect(f"sqlite:///{tmp_path}/store.db") as store,
-        pytest.raises(ConfigError, match="it holds the install keys: restore it from a backup"),
+        pytest.raises(ConfigError, match="it holds the install keys: put it back from a backup"),
     ):
         rotate(store, tmp_path / "key", NOW)
     assert not (tmp_path / "key").exists()
