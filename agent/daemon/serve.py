@@ -54,7 +54,10 @@ def serve(path: Path, limits: Limits = _USUAL) -> int:
     loop.start()
     while loop.code is None and loop.alive:
         loop.join(1.0)
-    return 1 if loop.code is None else loop.code  # whatever ended it, whoever started us begins anew
+    if loop.code is None:  # whatever ended it, whoever started us begins anew
+        keeper.forget()
+        return 1
+    return loop.code
 
 
 def _obey(loop: Loop, limits: Limits) -> None:

@@ -20,6 +20,7 @@ from agent.control.errand import Errand
 from agent.control.frames import Answer, Parameter, Request, Signed
 from agent.control.peer import Peer
 from agent.store import ScanCommit, connect
+from agent.upkeep.keys import install_key
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Path:
     (folder / "identities.yaml").write_text(IDENTITIES)
     shutil.copy(keys / "allowed_signers", folder / "allowed_signers")
     now = datetime.now(UTC) - timedelta(hours=1)
+    install_key(folder / "driftwarden.key")
     with connect(f"sqlite:///{folder}/driftwarden.db") as store:
         seen(store, call(at=now), at=now, deadline=now + timedelta(hours=24), ticket="SEC-1", body="\x1b[2JThe calls.")
         seen(store, call("e2", at=now), at=now, held=True, key=HELD)

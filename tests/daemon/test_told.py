@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from daemon_process import exists, wait_for
 
+from agent.config import KEPT
 from agent.daemon import log as logs
 from agent.daemon import serve as daemon
 from agent.daemon.children import Child, Children, ask
@@ -120,6 +121,7 @@ def test_a_loop_that_is_gone_ends_the_daemon(tmp_path: Path, monkeypatch: pytest
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         assert daemon.serve(tmp_path / "driftwarden.toml") == 1
+        assert KEPT not in os.environ, "no child of a later daemon reads what this one read"
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
