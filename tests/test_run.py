@@ -5,6 +5,7 @@ import gzip
 import json
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,8 @@ from agent.collect import Collector
 from agent.config import ConfigError, aws_environment, load
 from agent.model import Gap, Scope, Snapshot, Trail
 from agent.run import _main, install_key, run
-from agent.store import Store, Unit, connect, schema
+from agent.store import Store, StoreError, Unit, connect, schema
+from agent.store.units import Units
 from agent.trail.source import Feed
 
 OBSERVING = CONFIG.replace('mode = "file"', 'mode = "observe"')
@@ -361,6 +363,31 @@ def test_a_unit_that_takes_longer_than_its_lease_is_read_once(estate: Estate, mo
 
     monkeypatch.setattr(Collector, "feeds", slow)
     assert (estate.scan().scan.status, len(runs)) == ("clean", 1)
+
+
+def test_a_scan_whose_store_fails_ends_though_others_wait_for_the_code(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side, read, waits = gather._Declared.side, Collector.run, threading.Event()
+
+    def waited_for(declared: gather._Declared) -> Snapshot:
+        waits.set()
+        return side(declared)
+
+    def broken(collector: Collector, unit: Unit) -> Snapshot | Trail:
+        if unit.kind != "declared":
+            return read(collector, unit)
+        assert waits.wait(60)
+        raise RuntimeError
+
+    def full(*_: object) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(gather._Declared, "side", waited_for)
+    monkeypatch.setattr(Collector, "run", broken)
+    monkeypatch.setattr(Units, "fail", full)
+    with pytest.raises(StoreError, match="disk full"):
+        estate.scan()
 
 
 def test_the_scan_is_a_process_of_its_own(

@@ -7,9 +7,9 @@ before the code and its state have said what is sensitive.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -27,7 +27,7 @@ from agent.live.requests import Calls
 from agent.model import Change, Entry, Gap, Key, Limit, Scope, Snapshot, Trail
 from agent.resources import Spec
 from agent.settle import settle, unread_states
-from agent.store import Journal, Store, Unit
+from agent.store import Journal, Store, StoreError, Unit
 from agent.store.codec import decode, encode
 from agent.trail import digests
 from agent.trail.coverage import HISTORY
@@ -157,7 +157,7 @@ def _work(
         progress(f"read {unit.kind} {unit.name}")
 
     running: dict[Future[None], Unit] = {}
-    with ThreadPoolExecutor(UNIT_THREADS, thread_name_prefix="unit") as threads:
+    with ThreadPoolExecutor(UNIT_THREADS, thread_name_prefix="unit") as threads, closing(declared):
         while True:
             # Stacks come first in the table, and a broken one is claimed again before anything that waits for it.
             while len(running) < UNIT_THREADS and (unit := _claimed(store, run_id)):
@@ -229,9 +229,14 @@ class _Declared:
         self._run_id = run_id
         self._lock = threading.Lock()
         self._side: Snapshot | None = None
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Nobody reads stacks any more: whoever waits for them waits in vain."""
+        self._closed.set()
 
     def side(self) -> Snapshot:
-        """Waits for it."""
+        """Waits for it. Raises StoreError once it is closed."""
         with self._lock:
             while self._side is None:
                 found = [one for one in self._store.units.results(self._run_id) if one[0].kind == "declared"]
@@ -241,8 +246,8 @@ class _Declared:
                         gap for unit, result in found if result is None for gap in lost(unit, self._collector.specs)
                     ]
                     self._side = declared_side(self._planned, self._collector, parts, datetime.now(UTC), gaps)
-                else:
-                    time.sleep(_POLL)
+                elif self._closed.wait(_POLL):
+                    raise StoreError("the scan ended before its stacks were read")
             return self._side
 
 
