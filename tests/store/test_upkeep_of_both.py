@@ -149,7 +149,7 @@ def test_a_key_file_that_is_none_is_found(store: Store, tmp_path: Path) -> None:
     assert any("not an install key" in one for one in verify(store, tmp_path / "key").faults)
     assert verify(store, tmp_path / "nowhere").sound, "nothing was sealed yet"
     scan(store, "r1")
-    assert any("restore it from a backup" in one for one in verify(store, tmp_path / "nowhere").faults)
+    assert any("put it back from a backup" in one for one in verify(store, tmp_path / "nowhere").faults)
 
 
 def test_postgresql_says_what_to_run(postgres_url: str) -> None:
