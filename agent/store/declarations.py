@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from agent.model import Acceptance, Declaration, Document, Opening, Review
 from agent.store import schema
@@ -104,10 +104,8 @@ class Settings:
 
     def last(self, name: str) -> Setting | None:
         """What is in force; None before the first."""
-        query = select(_settings).where(_settings.c.name == name).order_by(_settings.c.seq.desc()).limit(1)
         with self.database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Setting(row.at, row.body)
+            return _in_force(connection, name)
 
     def replace(
         self, name: str, last: Setting | None, body: str, at: datetime, events: Sequence[tuple[str, Body]]
@@ -115,9 +113,7 @@ class Settings:
         """As `keep`, if `last` is still what is in force; whether it was. Raises StoreError."""
         with self.database.write() as connection:
             lock(connection)  # whoever keeps a setting takes it too
-            query = select(_settings).where(_settings.c.name == name).order_by(_settings.c.seq.desc()).limit(1)
-            row = connection.execute(query).one_or_none()
-            if (None if row is None else Setting(row.at, row.body)) != last:
+            if _in_force(connection, name) != last:
                 return False
             append(connection, events, at)
             connection.execute(_settings.insert(), {"name": name, "at": at, "body": body})
@@ -128,6 +124,12 @@ class Settings:
         with self.database.write() as connection:
             append(connection, events, at)
             connection.execute(_settings.insert(), {"name": name, "at": at, "body": body})
+
+
+def _in_force(connection: Connection, name: str) -> Setting | None:
+    query = select(_settings).where(_settings.c.name == name).order_by(_settings.c.seq.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Setting(row.at, row.body)
 
 
 def _row(declaration: Declaration) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from agent.config import Config, ConfigError
 from agent.seal import ring, ring_text
 from agent.store import Store, StoreError, connect, schema
+from agent.store.declarations import Setting
 from agent.upkeep.archive import owned_as, synced
 
 KEY_BYTES = 32
@@ -82,14 +83,15 @@ def belongs(store: Store, keys: tuple[bytes, ...], path: Path, now: datetime | N
 
     A store that knows of none yet, or in which nothing is sealed, takes any. Raises ConfigError and StoreError.
     """
-    if missing := strange(store, keys):
+    last = store.settings.last(NAME)
+    if missing := _missing(store, last, keys):
         raise ConfigError(
             f"{path}: has not the key {missing} that this store's sensitive values are sealed under: all of them would "
             f"differ. Put the file back from a backup or another machine: {_LOST}"
         )
     if now is None:
         return
-    last, newest = store.settings.last(NAME), fingerprint(keys[0])
+    newest = fingerprint(keys[0])
     if last is not None and last.body == newest:
         return
     event = "key.rotated", {"keys": len(keys), "newest": newest}
@@ -99,7 +101,10 @@ def belongs(store: Store, keys: tuple[bytes, ...], path: Path, now: datetime | N
 
 def strange(store: Store, keys: tuple[bytes, ...]) -> str:
     """The fingerprint of the key that is in force for the store, if it is none of these; empty: all is well."""
-    last = store.settings.last(NAME)
+    return _missing(store, store.settings.last(NAME), keys)
+
+
+def _missing(store: Store, last: Setting | None, keys: tuple[bytes, ...]) -> str:
     if last is None or last.body in map(fingerprint, keys) or is_unused(store):
         return ""
     return last.body
